@@ -1,0 +1,1 @@
+"""offhook: a SIP platform in Python."""
