@@ -1,0 +1,1 @@
+"""The sans-IO whole: messages and time in, actions and events out."""

@@ -1,0 +1,26 @@
+"""A binding: one contact of an address-of-record (RFC 3261 10, RFC 3327, RFC 5626)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Binding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One registered contact. Times are Unix seconds, so that they outlive the process."""
+
+    aor: str  # canonical, as `Uri.aor()` gives it
+    contact: str  # the URI as the phone wrote it
+    expires: float  # Unix seconds
+    q: int  # thousandths, 1000 if absent
+    call_id: str
+    cseq: int
+    instance: str  # +sip.instance without quotes, "" if absent
+    path: tuple[str, ...]  # Path values, topmost first (RFC 3327)
+    flow: str  # name of the flow that the REGISTER came by
+    by_flow: bool  # reach it by `flow` only: a connection, or a phone behind NAT
+    user_agent: str
+    registered: float  # Unix seconds of the last refresh
+    parameters: str = ""  # further Contact parameters to give back, with their leading ";"

@@ -1,0 +1,77 @@
+"""What the exchange needs of a store. One contract test suite runs on every implementation; the memory store is its oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from offhook.registrar.binding import Binding
+
+__all__ = ["Account", "AccountStore", "BindingStore", "Change", "ImmediateBindingStore", "Watcher"]
+
+T = TypeVar("T")
+Change = Callable[[Sequence[Binding]], tuple[T, Sequence[Binding]]]  # (result, the new bindings of the AoR); pure, may run twice
+Watcher = Callable[[str, Sequence[Binding], Sequence[Binding]], None]  # (aor, before, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user that may register and call. `ha1` maps an algorithm ("MD5", "SHA-256") to the hex HA1; the password is not kept."""
+
+    user: str
+    realm: str
+    ha1: dict[str, str]
+
+    @property
+    def aor(self) -> str:
+        """The canonical address-of-record."""
+        return f"sip:{self.user}@{self.realm}"
+
+
+class BindingStore(Protocol):
+    """The location service. Every method has a deadline inside and raises StorageError."""
+
+    async def lookup(self, aor: str) -> Sequence[Binding]:
+        """The bindings of an AoR, expired ones included until `expire` has run."""
+
+    async def update(self, aor: str, change: Change[T]) -> T:
+        """Apply `change` atomically (compare-and-set) and return its result."""
+
+    async def all(self) -> Sequence[Binding]:
+        """Every binding."""
+
+    def watch(self, watcher: Watcher) -> None:
+        """Call `watcher` after each change on this server."""
+
+    async def expire(self, unix: float) -> Sequence[Binding]:
+        """Remove and return the bindings that ended at or before `unix`."""
+
+
+class ImmediateBindingStore(BindingStore, Protocol):
+    """A store in this process' memory, which answers without waiting: what the built-in programs use when it is there."""
+
+    def lookup_now(self, aor: str) -> Sequence[Binding]:
+        """As `lookup`."""
+
+    def update_now(self, aor: str, change: Change[T]) -> T:
+        """As `update`."""
+
+
+class AccountStore(Protocol):
+    """The accounts. Raises StorageError."""
+
+    def cached(self, user: str, realm: str) -> tuple[bool, Account | None]:
+        """(True, the account or None if there is none), or (False, None) if it must be looked up by `get`."""
+
+    async def get(self, user: str, realm: str) -> Account | None:
+        """One account."""
+
+    async def put(self, account: Account) -> None:
+        """Add or replace."""
+
+    async def remove(self, user: str, realm: str) -> bool:
+        """True if there was one."""
+
+    async def all(self) -> Sequence[Account]:
+        """Every account, ordered by realm and user."""

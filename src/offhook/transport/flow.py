@@ -1,0 +1,70 @@
+"""Listeners and flows: where a message came from and by which way another can go back (RFC 5626 section 2, RFC 3261 18)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["RELIABLE", "Address", "Flow", "Listener"]
+
+Address = tuple[str, int]  # literal IP address without brackets, port
+RELIABLE = frozenset({"TCP", "TLS", "WS", "WSS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A local socket that waits for messages. `host` may be a wildcard; `port` is the bound one."""
+
+    profile: str
+    transport: str  # "UDP", "TCP", "TLS": as in a Via
+    host: str
+    port: int
+    advertise: str = ""  # host that Via and Record-Route show instead of the local address
+
+    @property
+    def wildcard(self) -> bool:
+        """True if the listener is bound to every address of its IP version."""
+        return self.host in ("0.0.0.0", "::")
+
+    @property
+    def ipv6(self) -> bool:
+        """True for an IPv6 listener."""
+        return ":" in self.host
+
+
+class Flow:
+    """One way between us and one peer address: a UDP socket with a remote address, or one connection.
+
+    Compared by identity. The network makes one object for each way and keeps giving the same one while it remembers it.
+
+    `name` survives as text in bindings and route tokens: `udp/LOCAL:PORT/REMOTE:PORT` means the same way after a restart,
+    `tcp/LOCAL:PORT/REMOTE:PORT/CONNECTION` names a connection that dies with it.
+    """
+
+    __slots__ = ("connection", "listener", "local", "name", "profile", "reliable", "remote", "transport", "via")
+
+    def __init__(self, listener: Listener, local: Address, remote: Address, connection: str = "") -> None:
+        self.listener = listener
+        self.profile = listener.profile
+        self.transport = listener.transport
+        self.reliable = listener.transport in RELIABLE
+        self.local = local  # the address that was hit, never a wildcard; of an outgoing connection the ephemeral port
+        self.remote = remote
+        self.connection = connection  # "" over UDP, else unique over restarts of this server
+        host, port = self.sent_by()
+        shown = f"[{host}]" if ":" in host else host
+        self.via = f"SIP/2.0/{self.transport} {shown}:{port};branch="  # prefix of every Via that we write on this flow
+        name = f"{self.transport.lower()}/{_text(local)}/{_text(remote)}"
+        self.name = f"{name}/{connection}" if connection else name
+
+    def sent_by(self) -> Address:
+        """Host and port that Via, Record-Route and Contact show (RFC 3261 18.1.1): the listener's port, never a wildcard."""
+        listener = self.listener
+        return (listener.advertise or self.local[0], listener.port)
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.name}>"
+
+
+def _text(address: Address) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
