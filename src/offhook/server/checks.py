@@ -1,0 +1,149 @@
+"""What the values of a configuration owe each other, beyond what `schema` says of each alone.
+
+Every check yields faults with the keys it has read: a fault that follows from another one is not
+told twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from offhook.server.layers import Key, Location
+from offhook.server.listen import listener_text, parse_listener
+from offhook.server.schema import Config, Profile
+from offhook.transport import Listener
+
+__all__ = ["Fault", "cross_faults", "missing_files"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of `key`; `reads` are the other keys whose values led to it."""
+
+    key: Location
+    text: str
+    reads: tuple[Key, ...] = ()
+
+
+def cross_faults(config: Config) -> Iterator[Fault]:
+    """Everything that does not fit together."""
+    yield from _domains(config)
+    yield from _profiles(config)
+    yield from _shared_addresses(config)
+    yield from _certificate(config)
+    yield from _gateways(config)
+    yield from _leases(config)
+
+
+def missing_files(config: Config) -> list[str]:
+    """One line for each file that the configuration names and that cannot be read."""
+    named: list[tuple[str, Path | None]] = [
+        ("tls.certificate", config.tls.certificate),
+        ("tls.key", config.tls.key),
+        ("tls.ca", config.tls.ca),
+    ]
+    named += [
+        (f"gateways.{name}.password_file", g.password_file) for name, g in config.gateways.items()
+    ]
+    faults = [f"{key}: no such file: {path}" for key, path in named if path and not path.is_file()]
+    if config.storage.url.startswith("sqlite:"):
+        folder = Path(config.storage.url.removeprefix("sqlite:")).parent
+        if not folder.is_dir():
+            faults.append(f"storage.url: no such folder: {folder}")
+    if not config.admin.socket.parent.is_dir():
+        faults.append(f"admin.socket: no such folder: {config.admin.socket.parent}")
+    return faults
+
+
+def _domains(config: Config) -> Iterator[Fault]:
+    if not config.domains:
+        yield Fault(("domains",), 'is empty; name at least one domain, as in ["example.com"]')
+    for name in sorted({d for d in config.domains if config.domains.count(d) > 1}):
+        yield Fault(("domains",), f'"{name}" is listed twice')
+
+
+def _profiles(config: Config) -> Iterator[Fault]:
+    if not config.profiles:
+        yield Fault(("profiles",), "is empty; define one, as in [profiles.internal]")
+    for name, profile in config.profiles.items():
+        yield from _profile(("profiles", name), profile)
+
+
+def _profile(key: Key, profile: Profile) -> Iterator[Fault]:
+    if not profile.listen:
+        yield Fault(
+            (*key, "listen"), 'is empty; name at least one listener, as in ["udp:0.0.0.0:5060"]'
+        )
+    if not profile.digest:
+        yield Fault((*key, "digest"), 'is empty; name at least one algorithm, as in ["MD5"]')
+    if len(set(profile.digest)) != len(profile.digest):
+        yield Fault((*key, "digest"), "names an algorithm twice")
+
+
+def _listeners(config: Config) -> Iterator[tuple[Key, Listener]]:
+    for name, profile in config.profiles.items():
+        for text in profile.listen:
+            yield ("profiles", name, "listen"), parse_listener(name, text)
+
+
+def _shared_addresses(config: Config) -> Iterator[Fault]:
+    for (key, one), (other_key, other) in combinations(_listeners(config), 2):
+        if _clash(one, other):
+            where = "" if key == other_key else f" of {'.'.join(other_key)}"
+            text = f"{listener_text(one)} and {listener_text(other)}{where} take the same address"
+            yield Fault(key, text, (other_key,))
+
+
+def _clash(one: Listener, other: Listener) -> bool:
+    """True if both cannot be bound. TLS takes TCP ports, UDP has its own; port 0 is always free."""
+    if (one.transport == "UDP") != (other.transport == "UDP") or one.port != other.port:
+        return False
+    wildcard = one.ipv6 == other.ipv6 and (one.wildcard or other.wildcard)
+    return one.port != 0 and (one.host == other.host or wildcard)
+
+
+def _certificate(config: Config) -> Iterator[Fault]:
+    tls = config.tls
+    for key, listener in _listeners(config):
+        if listener.transport == "TLS" and not (tls.certificate and tls.key):
+            text = f"{listener_text(listener)} needs tls.certificate and tls.key"
+            yield Fault(key, text, (("tls",),))
+    if tls.certificate and not tls.key:
+        yield Fault(("tls", "key"), "is missing; name the private key of tls.certificate")
+    if tls.key and not tls.certificate:
+        yield Fault(("tls", "certificate"), "is missing; name the certificate of tls.key")
+
+
+def _gateways(config: Config) -> Iterator[Fault]:
+    for name, gateway in config.gateways.items():
+        key = ("gateways", name)
+        if gateway.profile not in config.profiles:
+            known = ", ".join(config.profiles)
+            text = f'there is no profile "{gateway.profile}"; the profiles are: {known}'
+            yield Fault((*key, "profile"), text, (("profiles",),))
+        if gateway.username and not gateway.password_file:
+            yield Fault(
+                (*key, "password_file"),
+                "is missing; name the file that holds the password of username",
+            )
+        if gateway.password_file and not gateway.username:
+            yield Fault(
+                (*key, "username"), "is missing; name the user that password_file belongs to"
+            )
+
+
+def _leases(config: Config) -> Iterator[Fault]:
+    registrar = config.registrar
+    low, default, high = registrar.min_expires, registrar.default_expires, registrar.max_expires
+    if low > high:
+        yield Fault(
+            ("registrar", "min_expires"),
+            f"{low} is above registrar.max_expires, {high}",
+            (("registrar",),),
+        )
+    elif not low <= default <= high:
+        text = f"{default} is not between min_expires, {low}, and max_expires, {high}"
+        yield Fault(("registrar", "default_expires"), text, (("registrar",),))

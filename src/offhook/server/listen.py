@@ -1,0 +1,83 @@
+"""Addresses as the configuration writes them: `udp:HOST:PORT` for SIP, `HOST:PORT` for the admin.
+
+Hosts are literal IP addresses, IPv6 in brackets; a missing SIP port is the scheme's default (RFC
+3261 19.1.2). Every fault is a ValueError whose text says what to write instead. Binding is left to
+the network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from offhook.transport import Address, Listener
+
+__all__ = ["TRANSPORTS", "listener_text", "parse_address", "parse_listener"]
+
+TRANSPORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # scheme: default port
+NOT_AVAILABLE = ("ws", "wss", "sctp")
+HIGHEST_PORT = 65535
+
+_HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(.*))?")
+
+
+def parse_listener(profile: str, text: str, advertise: str = "") -> Listener:
+    """The listener that `text` (`udp:0.0.0.0:5060`, `tls:[::1]`) describes. Raises ValueError.
+
+    Port 0 is any free port.
+    """
+    scheme, colon, rest = text.partition(":")
+    scheme = scheme.lower()
+    if scheme in NOT_AVAILABLE and colon:
+        raise ValueError(f'"{text}": {scheme} listeners are not available yet; use udp, tcp or tls')
+    if scheme not in TRANSPORTS or not colon:
+        raise ValueError(
+            f'"{text}" is not a listener; write udp:HOST:PORT, tcp:HOST:PORT or tls:HOST:PORT'
+        )
+    if rest.startswith("//"):
+        raise ValueError(f'"{text}": write it without slashes, {scheme}:{rest.lstrip("/")}')
+    host, port = _split(text, rest, TRANSPORTS[scheme])
+    return Listener(profile, scheme.upper(), host, port, advertise)
+
+
+def parse_address(text: str) -> Address:
+    """The host and port of `HOST:PORT`; port 0 is any free port. Raises ValueError."""
+    host, port = _split(text, text, -1)
+    if port < 0:
+        raise ValueError(f'"{text}" has no port; write HOST:PORT, as in 127.0.0.1:8060')
+    return host, port
+
+
+def listener_text(listener: Listener) -> str:
+    """The listener as the configuration writes it."""
+    host = f"[{listener.host}]" if listener.ipv6 else listener.host
+    return f"{listener.transport.lower()}:{host}:{listener.port}"
+
+
+def _split(text: str, rest: str, default_port: int) -> Address:
+    match = _HOST_PORT.fullmatch(rest)
+    if match is None:
+        raise ValueError(f'"{text}": an IPv6 address needs brackets, as in [::1]:5060')
+    return _host(text, match[1]), default_port if match[2] is None else _port(text, match[2])
+
+
+def _host(text: str, written: str) -> str:
+    host = written.strip("[]")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(
+            f'"{text}": "{host}" is not an IP address; use one of this machine, or 0.0.0.0 for all'
+        ) from None
+    if (address.version == 6) != written.startswith("["):
+        raise ValueError(f'"{text}": brackets are for IPv6 addresses')
+    return str(address)
+
+
+def _port(text: str, written: str) -> int:
+    if not (written.isascii() and written.isdigit() and len(written) <= 5):
+        raise ValueError(f'"{text}": the port "{written}" is not a number from 1 to {HIGHEST_PORT}')
+    port = int(written)
+    if port > HIGHEST_PORT:
+        raise ValueError(f'"{text}": the port {port} is above {HIGHEST_PORT}')
+    return port

@@ -1,0 +1,263 @@
+"""The shape of the configuration: every key that exists, its type and its default.
+
+What one value may be is checked here; what values owe each other is left to `checks`, where values
+come from to `layers`. The models are frozen.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
+
+from offhook.server.json_value import Json
+from offhook.server.listen import parse_address, parse_listener
+from offhook.transport import Listener
+
+__all__ = [
+    "Admin",
+    "Config",
+    "Gateway",
+    "Log",
+    "Network",
+    "Origin",
+    "Profile",
+    "Registrar",
+    "Storage",
+    "Tls",
+]
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Origin = Literal["default", "file", "environment", "flag"]
+
+LONGEST_DOMAIN = 253  # RFC 1035 2.3.4, without the final dot
+LONGEST_SOCKET_PATH = 107  # sun_path of Linux without its NUL
+LONGEST_LEASE = 2**32 - 1  # seconds; RFC 3261 20.19
+DIGESTS = ("MD5", "SHA-256")
+
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?")
+
+
+def _domain(text: str) -> str:
+    """A domain name or literal IP address, lower case."""
+    if text.lower().startswith(("sip:", "sips:")):
+        raise ValueError(f'"{text}" is a URI; write the domain alone, as in "example.com"')
+    name = text.lower()
+    if _is_address(name):
+        return name
+    if ":" in name:
+        raise ValueError(f'"{text}": a domain has no port; ports belong to listeners')
+    if not name.isascii():
+        raise ValueError(f'"{text}": write an international domain in its xn-- form')
+    if len(name) > LONGEST_DOMAIN or not all(map(_LABEL.fullmatch, name.split("."))):
+        raise ValueError(f'"{text}" is not a domain name; write it as in "example.com"')
+    return name
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _host(text: str) -> str:
+    """A host that others can reach: a name or an address, IPv6 without brackets."""
+    return _domain(text).strip("[]") if text else ""
+
+
+def _listener(text: str) -> str:
+    parse_listener("", text)
+    return text
+
+
+def _admin_listener(text: str) -> str:
+    if text:
+        parse_address(text)
+    return text
+
+
+def _digest(text: str) -> str:
+    if text.upper() in DIGESTS:
+        return text.upper()
+    if text.upper() == "SHA-512-256":
+        raise ValueError("SHA-512-256 is not available yet; use SHA-256 or MD5")
+    raise ValueError(f'"{text}" is not a digest algorithm; use {" or ".join(DIGESTS)}')
+
+
+def _gateway_uri(text: str) -> str:
+    if not re.fullmatch(r"sips?:[^\s@<>\"]+(@[^\s@<>\"]+)?", text, re.IGNORECASE):
+        raise ValueError(f'"{text}" is not a SIP URI; write it as in "sip:sip.carrier.example"')
+    return text
+
+
+def _storage_url(text: str) -> str:
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme in ("postgresql", "redis", "mysql", "ldap", "valkey"):
+        raise ValueError(f"{scheme} is not available yet; use sqlite:FILE or memory:")
+    if text == "memory:" or (scheme == "sqlite" and rest.strip("/")):
+        return text
+    raise ValueError(f'"{text}" is not a database; write sqlite:FILE or memory:')
+
+
+def _socket(path: Path) -> Path:
+    if len(str(path).encode()) > LONGEST_SOCKET_PATH:
+        raise ValueError(
+            f"the path is longer than {LONGEST_SOCKET_PATH} bytes; choose a shorter one"
+        )
+    return path
+
+
+def _path(value: object) -> object:
+    return Path(value) if isinstance(value, str) and value else value
+
+
+def _network(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a text in quotes")
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f'"{value}" is not a network; write it as in "198.51.100.0/24"') from None
+    raise ValueError(f'"{value}" has bits set behind its prefix; did you mean "{meant}"?')
+
+
+_File = Annotated[Path, BeforeValidator(_path)]
+_Seconds = Annotated[int, Field(ge=1, le=LONGEST_LEASE)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class Profile(_Section):
+    """Listeners with one policy. `registrar` without a value is the same as `authenticate`."""
+
+    listen: tuple[Annotated[str, AfterValidator(_listener)], ...]
+    authenticate: bool = True
+    registrar: bool = True
+    digest: tuple[Annotated[str, AfterValidator(_digest)], ...] = ("MD5",)
+    advertise: Annotated[str, AfterValidator(_host)] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _registrar_as_authenticate(cls, data: object) -> object:
+        if isinstance(data, dict) and "registrar" not in data and data.get("authenticate") is False:
+            return {**data, "registrar": False}
+        return data
+
+
+class Tls(_Section):
+    """Our certificate for `tls:` listeners; `ca`: whom a client of ours trusts (none: system's)."""
+
+    certificate: _File | None = None
+    key: _File | None = None
+    ca: _File | None = None
+
+
+class Gateway(_Section):
+    """A far server that we send calls to and, from its `peers`, take calls from."""
+
+    uri: Annotated[str, AfterValidator(_gateway_uri)]
+    profile: str
+    username: str = ""
+    password_file: _File | None = None
+    peers: tuple[Annotated[Network, BeforeValidator(_network)], ...] = ()
+
+
+class Registrar(_Section):
+    """What a registration may ask for (RFC 3261 10.3): seconds, contacts of one AoR."""
+
+    min_expires: _Seconds = 60
+    max_expires: _Seconds = 7200
+    default_expires: _Seconds = 3600
+    max_contacts: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class Storage(_Section):
+    """Where accounts and bindings live: `sqlite:FILE`, or `memory:` (gone at the end)."""
+
+    url: Annotated[str, AfterValidator(_storage_url)] = "sqlite:offhook.db"
+
+
+class Admin(_Section):
+    """The ways in for the operator: an HTTP listener ("" = none), the socket of `offhook ctl`."""
+
+    listen: Annotated[str, AfterValidator(_admin_listener)] = ""
+    socket: Annotated[_File, AfterValidator(_socket)] = Path("offhook.sock")
+
+
+class Log(_Section):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def _default_profiles() -> dict[str, Profile]:
+    return {"internal": Profile(listen=("udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"))}
+
+
+class Config(_Section):
+    """One whole configuration. The validation context is the origin of each key that is set."""
+
+    domains: tuple[Annotated[str, AfterValidator(_domain)], ...] = ("offhook.local",)
+    profiles: dict[str, Profile] = Field(default_factory=_default_profiles)
+    tls: Tls = Tls()
+    gateways: dict[str, Gateway] = {}
+    registrar: Registrar = Registrar()
+    storage: Storage = Storage()
+    admin: Admin = Admin()
+    log: Log = Log()
+    _origins: Mapping[str, Origin] = PrivateAttr(default_factory=dict)
+
+    def model_post_init(self, context: object) -> None:
+        """Keep the origins that the loader gave as the validation context."""
+        if isinstance(context, Mapping):
+            self._origins = context
+
+    def origin(self, key: str) -> Origin:
+        """Where the value of a dotted key (`storage.url`) came from."""
+        return self._origins.get(key, "default")
+
+    def effective(self) -> Iterator[tuple[str, Json, Origin]]:
+        """Every key with its value in force and its origin, in the order of the sections."""
+        for key, value in _leaves(self.model_dump(mode="json"), ""):
+            yield key, value, self.origin(key)
+
+    @property
+    def default_domain(self) -> str:
+        """The domain that stands for our addresses: the first one."""
+        return self.domains[0]
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """Every SIP listener, in the order of the configuration."""
+        return tuple(
+            parse_listener(name, text, profile.advertise)
+            for name, profile in self.profiles.items()
+            for text in profile.listen
+        )
+
+
+def _leaves(table: Mapping[str, Json], prefix: str) -> Iterator[tuple[str, Json]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
