@@ -22,8 +22,9 @@ from tests.architecture.sources import Source, everything, package
 __all__ = ["api_page", "citations", "compliance_page", "marks", "pages"]
 
 NOTE = "<!-- Written by scripts/reference: change the sources, not this page. -->\n"
-CITATION = re.compile(r"RFC (\d{3,5})((?:,? (?:and )?\d+(?:\.\d+)*)*)")
-SECTION = re.compile(r"\d+(?:\.\d+)*")
+# "RFC 3261 16.6" and "RFC 3261 16.6, 16.7 and 17"; a number without a section enforces nothing.
+CITATION = re.compile(r"RFC (\d{3,5})((?:,? (?:and |section )?\d{1,2}(?:\.\d+)*(?![\d.]*\d))+)")
+SECTION = re.compile(r"\d{1,2}(?:\.\d+)*")
 
 Requirement = tuple[str, str]  # number of the RFC, section
 
@@ -58,8 +59,8 @@ def compliance_page() -> str:
     parts = [
         NOTE,
         "# Compliance\n",
-        "A line of the sources that enforces a requirement cites its section; a test that shows the",
-        "requirement carries a mark. This table puts both side by side.\n",
+        "A line that enforces a requirement cites its section; a test that shows the requirement",
+        "carries a mark. This table puts both side by side.\n",
     ]
     for number in sorted({number for number, _ in code | tests}, key=int):
         parts.append(f"## RFC {number}\n")
@@ -67,7 +68,7 @@ def compliance_page() -> str:
         sections = {section for rfc, section in code | tests if rfc == number}
         for section in sorted(sections, key=_by_number):
             row = [_files(found[number, section]) for found in (code, tests)]
-            parts.append(f"| {section or 'whole'} | {row[0]} | {row[1]} |")
+            parts.append(f"| {section} | {row[0]} | {row[1]} |")
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"
 
@@ -78,7 +79,7 @@ def citations() -> Iterator[tuple[Requirement, Source]]:
         for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
             if token.type == tokenize.COMMENT:
                 for match in CITATION.finditer(token.string):
-                    for section in SECTION.findall(match[2]) or [""]:
+                    for section in SECTION.findall(match[2]):
                         yield (match[1], section), source
 
 
@@ -89,9 +90,8 @@ def marks() -> Iterator[tuple[Requirement, Source]]:
             continue
         for node in ast.walk(source.tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.rfc":
-                number, *sections = [str(ast.literal_eval(argument)) for argument in node.args]
-                for section in sections or [""]:
-                    yield (number, section), source
+                number, section = [str(ast.literal_eval(argument)) for argument in node.args]
+                yield (number, section), source
 
 
 def _public_modules() -> list[str]:
@@ -131,7 +131,7 @@ def _files(names: set[str]) -> str:
 
 
 def _by_number(section: str) -> list[int]:
-    return [int(part) for part in section.split(".") if part]
+    return [int(part) for part in section.split(".")]
 
 
 def main() -> None:

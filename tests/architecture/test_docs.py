@@ -1,0 +1,98 @@
+"""What the documents show is true: programs compile, configurations load, commands and links exist.
+
+A Python block below a line `<!-- runnable -->` is run; a TOML block is a configuration of offhook;
+in a console block the lines that start with `$` are commands.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from offhook.server.config import load_text
+from offhook.server.schema import Config
+from tests.architecture.documents import DOCUMENTS, Block, blocks, commands
+from tests.architecture.rules import DOCS, ROOT
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+CONFIGURATION_KEY = re.compile(r"^\| `([a-z_.*]+)` \|", re.MULTILINE)
+MAIN = "import sys; from offhook.cli import main; sys.argv[0] = 'offhook'; main()"
+
+
+@functools.cache
+def help_of(command: tuple[str, ...]) -> str | None:
+    """What `offhook COMMAND --help` prints; None if there is no such command."""
+    result = subprocess.run(
+        [sys.executable, "-c", MAIN, *command, "--help"],
+        env={**os.environ, "COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout if result.returncode == 0 else None
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.place)
+def test_programs_compile_and_run(block: Block, tmp_path: Path) -> None:
+    compile(block.text, block.place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    if block.runnable:
+        program = tmp_path / "program.py"
+        program.write_text(block.text, encoding="utf-8")
+        subprocess.run([sys.executable, "-W", "error", program], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=lambda block: block.place)
+def test_configurations_load(block: Block, tmp_path: Path) -> None:
+    assert load_text(block.text, tmp_path).domains
+
+
+@pytest.mark.parametrize(("place", "line"), commands())
+def test_commands_exist(place: str, line: str) -> None:
+    words = shlex.split(line, comments=True)
+    if words[0].startswith(("scripts/", "./")):
+        assert os.access(ROOT / words[0], os.X_OK), place
+    if words[0] != "offhook":
+        return
+    names = []
+    for word in words[1:]:
+        if not re.fullmatch("[a-z][a-z-]*", word):
+            break
+        names.append(word)
+    text = help_of(tuple(names))
+    assert text is not None, f"{place}: offhook {' '.join(names)} does not exist"
+    for flag in (word.partition("=")[0] for word in words if word.startswith("--")):
+        assert re.search(rf"{flag}\b", text), f"{place}: offhook {' '.join(names)} has no {flag}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = [link for link in LINK.findall(path.read_text(encoding="utf-8")) if ":" not in link]
+    broken = [target for target in targets if not (path.parent / target).exists()]
+    assert not broken
+
+
+def test_every_page_is_in_the_menu() -> None:
+    menu = re.findall(r"[\w/-]+\.md$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M)
+    pages = [path.relative_to(DOCS).as_posix() for path in sorted(DOCS.rglob("*.md"))]
+    assert sorted(menu) == pages
+
+
+def test_every_configuration_key_is_documented() -> None:
+    text = (DOCS / "reference" / "configuration.md").read_text(encoding="utf-8")
+    assert sorted(CONFIGURATION_KEY.findall(text)) == sorted(_keys())
+
+
+def _keys() -> set[str]:
+    """Every key of the configuration; the name that the operator gives to a table is a star."""
+    example = load_text('[gateways.one]\nuri = "sip:192.0.2.1"\nprofile = "internal"')
+    assert isinstance(example, Config)
+    named = re.compile(r"^(profiles|gateways)\.\w+\.")
+    return {named.sub(r"\1.*.", key) for key, _, _ in example.effective()}
