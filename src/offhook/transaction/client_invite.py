@@ -50,6 +50,7 @@ def send_invite(machine: ClientInvite, now: float, _data: bytes) -> bool:
     """Send it, set B, and A on unreliable transports (RFC 3261 17.1.1.2)."""
     timers = machine.timers
     timing = timers.timing
+    # RFC 3261 17.1.1.2: A on unreliable transports only, B on all
     if not machine.flow.reliable:
         machine.interval = timing.t1
         timers.start(timing.t1, now, machine, Input.TIMER_A)
@@ -60,7 +61,7 @@ def send_invite(machine: ClientInvite, now: float, _data: bytes) -> bool:
 
 def repeat_and_reset_a(machine: ClientInvite, now: float, _data: bytes) -> bool:
     """Send the INVITE again; the interval doubles without a limit but B (RFC 3261 17.1.1.2)."""
-    machine.interval *= 2
+    machine.interval *= 2  # RFC 3261 17.1.1.2
     machine.timers.start(machine.interval, now, machine, Input.TIMER_A)
     machine.owner.transmit(machine.flow, machine.data)
     return False
@@ -76,7 +77,7 @@ def accept(machine: ClientInvite, now: float, _data: bytes) -> bool:
     branches (RFC 6026 8.4).
     """
     timers = machine.timers
-    timers.start(timers.timing.timer_m, now, machine, Input.TIMER_M)
+    timers.start(timers.timing.timer_m, now, machine, Input.TIMER_M)  # RFC 6026 8.4
     machine.data = b""
     return True
 
@@ -86,6 +87,7 @@ def acknowledge(machine: ClientInvite, now: float, _data: bytes) -> bool:
     17.1.1.2).
     """
     timers = machine.timers
+    # RFC 3261 17.1.1.2: D is 32 s or more, 0 on reliable transports
     delay = 0.0 if machine.flow.reliable else timers.timing.timer_d
     timers.start(delay, now, machine, Input.TIMER_D)
     machine.data = b""
@@ -95,13 +97,13 @@ def acknowledge(machine: ClientInvite, now: float, _data: bytes) -> bool:
 
 def repeat_ack(machine: ClientInvite, _now: float, _data: bytes) -> bool:
     """A refusal that comes again is acknowledged again and not passed up (RFC 3261 17.1.1.2)."""
-    machine.owner.transmit(machine.flow, machine.ack)
+    machine.owner.transmit(machine.flow, machine.ack)  # RFC 3261 17.1.1.2
     return False
 
 
 def tell_timeout(machine: ClientInvite, now: float, _data: bytes) -> bool:
     """Nobody answered (RFC 3261 17.1.1.2)."""
-    machine.owner.timed_out(machine, now)
+    machine.owner.timed_out(machine, now)  # RFC 3261 17.1.1.2
     return machine.end()
 
 
@@ -122,7 +124,7 @@ TABLE: dict[State, dict[Input, tuple[Action, State]]] = {
         Input.PROVISIONAL: (pass_up, State.PROCEEDING),
         Input.SUCCESS: (accept, State.ACCEPTED),
         Input.FAILURE: (acknowledge, State.COMPLETED),
-        Input.SEND_FAILED: (end, State.TERMINATED),
+        Input.SEND_FAILED: (end, State.TERMINATED),  # RFC 3261 17.1.4
         Input.ABANDON: (end, State.TERMINATED),
         Input.TIMER_A: (repeat_and_reset_a, State.CALLING),
         Input.TIMER_B: (tell_timeout, State.TERMINATED),
@@ -143,7 +145,7 @@ TABLE: dict[State, dict[Input, tuple[Action, State]]] = {
         Input.TIMER_D: (end, State.TERMINATED),
     },
     State.ACCEPTED: {
-        Input.SUCCESS: (pass_up, State.ACCEPTED),
+        Input.SUCCESS: (pass_up, State.ACCEPTED),  # RFC 6026 8.4
         Input.ABANDON: (end, State.TERMINATED),
         Input.TIMER_M: (end, State.TERMINATED),
     },

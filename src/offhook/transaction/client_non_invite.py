@@ -46,6 +46,7 @@ def send_request(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
     """Send it, set F, and E on unreliable transports (RFC 3261 17.1.2.2)."""
     timers = machine.timers
     timing = timers.timing
+    # RFC 3261 17.1.2.2: E on unreliable transports only, F on all
     if not machine.flow.reliable:
         machine.interval = timing.t1
         timers.start(timing.t1, now, machine, Input.TIMER_E)
@@ -57,7 +58,7 @@ def send_request(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
 def repeat_and_double_e(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
     """Send the request again; the interval doubles up to T2 (RFC 3261 17.1.2.2)."""
     timers = machine.timers
-    machine.interval = min(2 * machine.interval, timers.timing.t2)
+    machine.interval = min(2 * machine.interval, timers.timing.t2)  # RFC 3261 17.1.2.2
     timers.start(machine.interval, now, machine, Input.TIMER_E)
     machine.owner.transmit(machine.flow, machine.data)
     return False
@@ -66,7 +67,7 @@ def repeat_and_double_e(machine: ClientNonInvite, now: float, _data: bytes) -> b
 def repeat_each_t2(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
     """Send the request again; the interval is T2 from now on (RFC 3261 17.1.2.2)."""
     timers = machine.timers
-    machine.interval = timers.timing.t2
+    machine.interval = timers.timing.t2  # RFC 3261 17.1.2.2
     timers.start(machine.interval, now, machine, Input.TIMER_E)
     machine.owner.transmit(machine.flow, machine.data)
     return False
@@ -80,6 +81,7 @@ def pass_up(_machine: ClientNonInvite, _now: float, _data: bytes) -> bool:
 def complete(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
     """The final response is passed up; K absorbs its retransmissions (RFC 3261 17.1.2.2)."""
     timers = machine.timers
+    # RFC 3261 17.1.2.2: K is T4, 0 on reliable transports
     delay = 0.0 if machine.flow.reliable else timers.timing.timer_k
     timers.start(delay, now, machine, Input.TIMER_K)
     machine.data = b""
@@ -88,7 +90,7 @@ def complete(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
 
 def tell_timeout(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
     """Nobody answered (RFC 3261 17.1.2.2)."""
-    machine.owner.timed_out(machine, now)
+    machine.owner.timed_out(machine, now)  # RFC 3261 17.1.2.2
     return machine.end()
 
 
@@ -108,7 +110,7 @@ TABLE: dict[State, dict[Input, tuple[Action, State]]] = {
     State.TRYING: {
         Input.PROVISIONAL: (pass_up, State.PROCEEDING),
         Input.FINAL: (complete, State.COMPLETED),
-        Input.SEND_FAILED: (end, State.TERMINATED),
+        Input.SEND_FAILED: (end, State.TERMINATED),  # RFC 3261 17.1.4
         Input.ABANDON: (end, State.TERMINATED),
         Input.TIMER_E: (repeat_and_double_e, State.TRYING),
         Input.TIMER_F: (tell_timeout, State.TERMINATED),

@@ -62,7 +62,7 @@ def repeat_response(machine: ServerInvite, _now: float, _data: bytes) -> bool:
 
 def ask_for_100(machine: ServerInvite, now: float, _data: bytes) -> bool:
     """Nothing was sent within 200 ms: a 100 is owed (RFC 3261 17.2.1)."""
-    if not machine.last:
+    if not machine.last:  # RFC 3261 17.2.1
         machine.owner.trying(machine, now)
     return False
 
@@ -71,6 +71,7 @@ def refuse(machine: ServerInvite, now: float, data: bytes) -> bool:
     """Send a 300-699, set H, and G on unreliable transports (RFC 3261 17.2.1)."""
     timers = machine.timers
     timing = timers.timing
+    # RFC 3261 17.2.1: G on unreliable transports only, H on all
     if not machine.flow.reliable:
         machine.interval = timing.t1
         timers.start(timing.t1, now, machine, Input.TIMER_G)
@@ -83,7 +84,7 @@ def refuse(machine: ServerInvite, now: float, data: bytes) -> bool:
 def repeat_and_reset_g(machine: ServerInvite, now: float, _data: bytes) -> bool:
     """Send the response again; the interval doubles up to T2 (RFC 3261 17.2.1)."""
     timers = machine.timers
-    machine.interval = min(2 * machine.interval, timers.timing.t2)
+    machine.interval = min(2 * machine.interval, timers.timing.t2)  # RFC 3261 17.2.1
     timers.start(machine.interval, now, machine, Input.TIMER_G)
     machine.owner.transmit(machine.flow, machine.last)
     return False
@@ -94,7 +95,7 @@ def accept(machine: ServerInvite, now: float, data: bytes) -> bool:
     not kept.
     """
     timers = machine.timers
-    timers.start(timers.timing.timer_l, now, machine, Input.TIMER_L)
+    timers.start(timers.timing.timer_l, now, machine, Input.TIMER_L)  # RFC 6026 8.7
     machine.last = b""
     machine.owner.transmit(machine.flow, data)
     return False
@@ -112,6 +113,7 @@ def confirm(machine: ServerInvite, now: float, _data: bytes) -> bool:
     """The ACK of a 300-699 came: set I to absorb further ones (RFC 3261 17.2.1)."""
     timers = machine.timers
     machine.last = b""
+    # RFC 3261 17.2.1: I is T4, 0 on reliable transports
     delay = 0.0 if machine.flow.reliable else timers.timing.timer_i
     timers.start(delay, now, machine, Input.TIMER_I)
     return False
@@ -124,7 +126,7 @@ def pass_ack_up(_machine: ServerInvite, _now: float, _data: bytes) -> bool:
 
 def tell_timeout(machine: ServerInvite, now: float, _data: bytes) -> bool:
     """No ACK came (RFC 3261 17.2.1)."""
-    machine.owner.timed_out(machine, now)
+    machine.owner.timed_out(machine, now)  # RFC 3261 17.2.1
     return machine.end()
 
 
@@ -137,7 +139,7 @@ Action = Callable[["ServerInvite", float, bytes], bool]
 
 TABLE: dict[State, dict[Input, tuple[Action, State]]] = {
     State.PROCEEDING: {
-        Input.INVITE: (repeat_response, State.PROCEEDING),
+        Input.INVITE: (repeat_response, State.PROCEEDING),  # RFC 3261 17.2.1
         Input.PROVISIONAL: (send_response, State.PROCEEDING),
         Input.SUCCESS: (accept, State.ACCEPTED),
         Input.FAILURE: (refuse, State.COMPLETED),
@@ -145,7 +147,7 @@ TABLE: dict[State, dict[Input, tuple[Action, State]]] = {
     },
     State.COMPLETED: {
         Input.INVITE: (repeat_response, State.COMPLETED),
-        Input.SUCCESS: (send_2xx, State.COMPLETED),
+        Input.SUCCESS: (send_2xx, State.COMPLETED),  # RFC 3261 16.7
         Input.ACK: (confirm, State.CONFIRMED),
         Input.TIMER_G: (repeat_and_reset_g, State.COMPLETED),
         Input.TIMER_H: (tell_timeout, State.TERMINATED),
@@ -156,7 +158,7 @@ TABLE: dict[State, dict[Input, tuple[Action, State]]] = {
     },
     State.ACCEPTED: {
         Input.SUCCESS: (send_2xx, State.ACCEPTED),
-        Input.ACK: (pass_ack_up, State.ACCEPTED),
+        Input.ACK: (pass_ack_up, State.ACCEPTED),  # RFC 6026 8.7
         Input.TIMER_L: (end, State.TERMINATED),
     },
 }

@@ -56,13 +56,14 @@ def repeat_response(machine: ServerNonInvite, _now: float, _data: bytes) -> bool
 
 def ask_for_100(machine: ServerNonInvite, now: float, _data: bytes) -> bool:
     """Without another response a 100 is owed by now (RFC 4320 4.1)."""
-    machine.owner.trying(machine, now)
+    machine.owner.trying(machine, now)  # RFC 4320 4.1
     return False
 
 
 def complete(machine: ServerNonInvite, now: float, data: bytes) -> bool:
     """Send the final response and set J (RFC 3261 17.2.2)."""
     timers = machine.timers
+    # RFC 3261 17.2.2: J is 64*T1, 0 on reliable transports
     delay = 0.0 if machine.flow.reliable else timers.timing.timer_j
     timers.start(delay, now, machine, Input.TIMER_J)
     machine.last = data
@@ -72,7 +73,7 @@ def complete(machine: ServerNonInvite, now: float, data: bytes) -> bool:
 
 def tell_timeout(machine: ServerNonInvite, now: float, _data: bytes) -> bool:
     """The client has given up: a final response would be a stray one (RFC 4320 4.2)."""
-    machine.owner.timed_out(machine, now)
+    machine.owner.timed_out(machine, now)  # RFC 4320 4.2
     return machine.end()
 
 
@@ -91,7 +92,7 @@ TABLE: dict[State, dict[Input, tuple[Action, State]]] = {
         Input.TIMER_F: (tell_timeout, State.TERMINATED),
     },
     State.PROCEEDING: {
-        Input.REQUEST: (repeat_response, State.PROCEEDING),
+        Input.REQUEST: (repeat_response, State.PROCEEDING),  # RFC 3261 17.2.2
         Input.PROVISIONAL: (send_response, State.PROCEEDING),
         Input.FINAL: (complete, State.COMPLETED),
         Input.TIMER_F: (tell_timeout, State.TERMINATED),

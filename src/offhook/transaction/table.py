@@ -55,7 +55,7 @@ def cancel_key(core: Core, message: HotMessage) -> str:
 def _key(core: Core, message: HotMessage, method: str) -> str:
     # No part can contain a line feed: all come from single header lines.
     branch = core.branch
-    if _is_unique(branch):
+    if _is_unique(branch):  # RFC 3261 17.2.3
         return f"{branch}\n{core.sent_by_host}\n{core.sent_by_port}\n{method}"
     # RFC 3261 17.2.3. The To tag is left out for INVITE, whose ACK has one more often than not: see
     # `acknowledged`. A CANCEL has the To tag of its request.
@@ -137,7 +137,7 @@ class Transactions:
         """The client transaction of a response (RFC 3261 17.1.3): same branch, and the method of
         the CSeq is the request's.
         """
-        method = core.cseq_method
+        method = core.cseq_method  # RFC 3261 17.1.3: a CANCEL has the branch of its INVITE
         if method == "CANCEL":
             return self.cancels.get(core.branch)
         transaction = self.clients.get(core.branch)
@@ -162,7 +162,7 @@ class Transactions:
         """The server transaction that a CANCEL means (RFC 3261 9.2), of any method but CANCEL and
         ACK that has an RFC.
         """
-        servers = self.servers
+        servers = self.servers  # RFC 3261 9.2
         transaction = servers.get(cancel_key(core, cancel))
         if transaction is not None:
             return transaction
@@ -183,6 +183,7 @@ class Transactions:
         if core.to_tag:
             return True
         claim = f"{core.from_tag}\n{core.call_id}\n{core.cseq}\n{core.cseq_method}"
+        # RFC 3261 8.2.2.2
         if self._claims.setdefault(claim, transaction) is not transaction:
             return False
         transaction.claimed = claim
