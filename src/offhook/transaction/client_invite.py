@@ -185,6 +185,7 @@ class ClientInvite(ClientTransaction):
         self.timers = timers
         self.owner = owner
         self.since = now
+        self.user = None
         self.method = "INVITE"
         self.state = State.IDLE
         self.ack = b""

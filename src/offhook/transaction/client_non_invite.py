@@ -159,6 +159,7 @@ class ClientNonInvite(ClientTransaction):
         self.timers = timers
         self.owner = owner
         self.since = now
+        self.user = None
         self.method = str(data[: data.find(b" ")], "latin-1")
         self.state = State.IDLE
 

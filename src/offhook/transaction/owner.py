@@ -61,13 +61,14 @@ NOBODY: Owner = _Nobody()
 class Transaction(ABC):
     """What the four machines have in common."""
 
-    __slots__ = ("flow", "interval", "owner", "since", "state", "timers")
+    __slots__ = ("flow", "interval", "owner", "since", "state", "timers", "user")
     flow: Flow  # the owner may set another one
     interval: float  # seconds to which the retransmission timer was set last
     owner: Owner
     since: float  # when it was made
     state: IntEnum
     timers: Timers
+    user: object  # whatever the owner wants to find again; None at first and after the end
     _rows: ClassVar[Rows[Callable[..., bool], IntEnum]]
     _inputs: ClassVar[type[IntEnum]]
 
@@ -120,6 +121,7 @@ class ServerTransaction(Transaction):
         """Leave the owner for good and let go of everything big; returns what an action returns."""
         self.owner.ended(self)
         self.owner = NOBODY
+        self.user = None
         self.last = b""
         return False
 
@@ -163,5 +165,6 @@ class ClientTransaction(Transaction):
         """Leave the owner for good and let go of everything big; returns what an action returns."""
         self.owner.ended(self)
         self.owner = NOBODY
+        self.user = None
         self.data = b""
         return False

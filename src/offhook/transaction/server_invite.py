@@ -210,6 +210,7 @@ class ServerInvite(ServerTransaction):
         self.timers = timers
         self.owner = owner
         self.since = now
+        self.user = None
         self.state = State.PROCEEDING
         self.last = b""
         self.claimed = ""

@@ -137,6 +137,7 @@ class ServerNonInvite(ServerTransaction):
         self.timers = timers
         self.owner = owner
         self.since = now
+        self.user = None
         self.state = State.TRYING
         self.last = b""
         self.claimed = ""
