@@ -36,6 +36,7 @@ RING_ONE = frozenset(
 RING_ONE_IMPORTS = frozenset(
     {
         "__future__",
+        "abc",
         "base64",
         "binascii",
         "bisect",
