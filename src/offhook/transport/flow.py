@@ -40,7 +40,18 @@ class Flow:
     `tcp/LOCAL:PORT/REMOTE:PORT/CONNECTION` names a connection that dies with it.
     """
 
-    __slots__ = ("connection", "listener", "local", "name", "profile", "reliable", "remote", "transport", "via")
+    __slots__ = (
+        "connection",
+        "listener",
+        "local",
+        "name",
+        "own",
+        "profile",
+        "reliable",
+        "remote",
+        "transport",
+        "via",
+    )
 
     def __init__(self, listener: Listener, local: Address, remote: Address, connection: str = "") -> None:
         self.listener = listener
@@ -51,8 +62,8 @@ class Flow:
         self.remote = remote
         self.connection = connection  # "" over UDP, else unique over restarts of this server
         host, port = self.sent_by()
-        shown = f"[{host}]" if ":" in host else host
-        self.via = f"SIP/2.0/{self.transport} {shown}:{port};branch="  # prefix of every Via that we write on this flow
+        self.own = _text((host, port))  # HOST:PORT of ours in Via, Record-Route and Contact
+        self.via = f"SIP/2.0/{self.transport} {self.own};branch="  # start of every Via that we write
         name = f"{self.transport.lower()}/{_text(local)}/{_text(remote)}"
         self.name = f"{name}/{connection}" if connection else name
 

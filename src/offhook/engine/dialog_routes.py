@@ -1,0 +1,105 @@
+"""Requests inside dialogs: our own Route values, the token in them, and strict routers (RFC 3261 16.4).
+
+A request is relayed by its route set only if our topmost Route carries a token that we wrote for its Call-ID; the application never
+sees it. Everything else is an initial request, whatever its To tag says.
+"""
+
+from __future__ import annotations
+
+from offhook.engine.incoming import Incoming
+from offhook.engine.settings import EngineSettings
+from offhook.message.message import Message
+from offhook.proxy.route_token import unseal
+from offhook.proxy.target import Target
+from offhook.transport.flow import Flow
+from offhook.transport.route_set import (
+    RouteUri,
+    bare_uri,
+    own_routes,
+    replace_routes,
+    route_values,
+    split_route_uri,
+)
+
+__all__ = ["DialogRoutes", "dialog_target", "learn_own"]
+
+VIA_MARKS = 64  # listeners times local addresses that loops are looked for with
+
+
+class DialogRoutes:
+    """Knows which addresses are ours."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._own: set[tuple[str, int]] = set()
+        self.via_marks: tuple[str, ...] = ()  # beginnings of the Via values that we write
+
+    def add_own(self, host: str, port: int) -> None:
+        """A host and port that Via and Record-Route of ours show."""
+        self._own.add((host.lower(), port))
+
+    def is_own(self, host: str, port: int) -> bool:
+        """True for a listener's host with its port."""
+        return (host, port) in self._own
+
+    def _ours(self, route: RouteUri) -> bool:
+        return (route.host, route.port) in self._own or route.host in self._settings.domains
+
+    def read(self, incoming: Incoming) -> None:
+        """Find our Route values and the token, and undo what a strict router did."""
+        self._undo_strict(incoming.message, incoming)
+        if not incoming.core.route:
+            return
+        mine, incoming.next_route = own_routes(incoming.message, self._ours)
+        incoming.drop_routes = len(mine)
+        if incoming.core.to_tag:
+            for route in mine:
+                if route.user and incoming.token is None:
+                    incoming.token = unseal(route.user, incoming.core.call_id, self._settings.key)
+
+    def _undo_strict(self, message: Message, incoming: Incoming) -> None:
+        """A strict router puts our Record-Route into the Request-URI and the target last in the Route (RFC 3261 16.4)."""
+        if not incoming.core.route or "~" not in message.uri:
+            return
+        uri = split_route_uri(message.uri)
+        if uri is None or not uri.user or not self._ours(uri):
+            return
+        token = unseal(uri.user, incoming.core.call_id, self._settings.key)
+        if token is None:
+            return
+        values = list(route_values(message))
+        message.uri = bare_uri(values.pop())
+        replace_routes(message, values)
+        incoming.core = message.core()
+        if incoming.core.to_tag:
+            incoming.token = token
+
+    def at_us(self, incoming: Incoming) -> bool:
+        """True if the Request-URI of an in-dialog request names one of our domains: the application has to look it up."""
+        if incoming.next_route:
+            return False
+        uri = split_route_uri(incoming.message.uri.partition("?")[0])
+        return uri is not None and (uri.host in self._settings.domains or self._is_self(uri))
+
+    def _is_self(self, uri: RouteUri) -> bool:
+        return (uri.host, uri.port) in self._own
+
+
+def dialog_target(incoming: Incoming) -> Target:
+    """Where a request with a valid token goes: by the flow of that end, else by its route set and Request-URI."""
+    token = incoming.token
+    uri = incoming.message.uri
+    if token is None:
+        return Target(uri)
+    end = token.destination(incoming.core.from_tag)
+    bound = end.flow.startswith(("tls/", "ws/", "wss/")) and not incoming.next_route
+    return Target(uri, profile=end.profile, flow=end.flow, by_flow=bound)
+
+
+def learn_own(routes: DialogRoutes, flow: Flow) -> None:
+    """The address that was hit is ours, whatever a wildcard listener is bound to."""
+    host, port = flow.sent_by()
+    routes.add_own(host, port)
+    routes.add_own(flow.local[0], flow.listener.port)
+    if flow.via not in routes.via_marks and len(routes.via_marks) < VIA_MARKS:
+        routes.via_marks = (*routes.via_marks, flow.via)

@@ -1,0 +1,206 @@
+"""The client side of forks: what `proxy.branch` asks for, done with flows, client transactions and bytes."""
+
+from __future__ import annotations
+
+from offhook.engine.incoming import Incoming
+from offhook.engine.parts import Parts
+from offhook.errors import PeerError
+from offhook.message.message import Message
+from offhook.message.parse import parse
+from offhook.proxy.branch import Branch
+from offhook.proxy.forwarding import RECORD_ROUTED, Forward, forward, record_routes
+from offhook.proxy.hop_by_hop import make_ack, make_cancel
+from offhook.proxy.route_token import End
+from offhook.transaction.client_invite import ClientInvite
+from offhook.transaction.client_non_invite import ClientNonInvite
+from offhook.transaction.owner import ClientTransaction
+from offhook.transport.flow import Flow
+from offhook.transport.next_hop import NextHop
+from offhook.transport.private import behind_translation
+from offhook.transport.route_set import bare_uri, split_route_uri
+
+__all__ = ["DownstreamSide"]
+
+
+class DownstreamSide:
+    """Implements `proxy.branch.Downstream` for all contexts of an engine."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    # ways (Downstream) ------------------------------------------------------------------------------------------------
+    def find_flow(self, branch: Branch, name: str, now: float) -> bool:
+        """Look for a flow by name."""
+        return self._parts.ways.find(branch, self._profile(branch), name, now)
+
+    def open(self, branch: Branch, hop: NextHop, now: float) -> None:
+        """Find a flow to a literal address."""
+        self._parts.ways.reach(branch, self._profile(branch), hop, now)
+
+    def resolve(self, branch: Branch, host: str, now: float) -> None:  # noqa: ARG002 - the contract's
+        """Look a host name up."""
+        self._parts.ways.look_up(branch, host)
+
+    def start_timer(self, branch: Branch, delay: float, letter: int, now: float) -> None:
+        """Wake the branch later."""
+        self._parts.timers.start(delay, now, branch, letter)
+
+    def _profile(self, branch: Branch) -> str:
+        return branch.target.profile or _incoming(branch).flow.profile
+
+    # sending (Downstream) ---------------------------------------------------------------------------------------------
+    def send(self, branch: Branch, flow: Flow, now: float) -> None:
+        """One try: the request of the branch in a new client transaction."""
+        parts = self._parts
+        incoming = _incoming(branch)
+        name = parts.identifiers.branch(incoming.loop_hash)
+        machine: ClientTransaction
+        if branch.request is None:
+            data = self._request(incoming, branch, flow, name)
+        else:
+            data = _with_branch(branch.request, flow.via + name)
+        if incoming.invite:
+            machine = ClientInvite(name, flow, data, parts.timers, parts.owner, now)
+            branch.start_timer_c(now)
+        else:
+            machine = ClientNonInvite(name, flow, data, parts.timers, parts.owner, now)
+        machine.user = branch
+        branch.transaction = machine
+        parts.transactions.add_client(machine)
+        machine.start(now)
+
+    def _request(self, incoming: Incoming, branch: Branch, flow: Flow, name: str) -> bytes:
+        message = incoming.message
+        shared = Forward(
+            message,
+            incoming.core.max_forwards,
+            incoming.drop_routes,
+            incoming.next_route,
+            branch.fork.request.branch,
+        )
+        routes: list[str] = []
+        if not incoming.core.to_tag and message.method in RECORD_ROUTED:
+            ends = (caller_end(incoming), callee_end(branch, flow))
+            routes = record_routes(
+                message, incoming.flow, flow, ends=ends, key=self._parts.settings.key
+            )
+        return forward(shared, branch.target, flow.via + name, routes)
+
+    def send_cancel(self, branch: Branch, reason: str, now: float) -> None:
+        """CANCEL the current try."""
+        machine = branch.transaction
+        if isinstance(machine, ClientInvite):
+            self._cancel(machine, reason, now)
+
+    def _cancel(self, machine: ClientInvite, reason: str, now: float) -> None:
+        parts = self._parts
+        if not machine.data or machine.branch in parts.transactions.cancels:
+            return  # it has its final response, or is being cancelled
+        data = make_cancel(parse(machine.data), reason)
+        cancel = ClientNonInvite(
+            machine.branch, machine.flow, data, parts.timers, parts.owner, now
+        )
+        parts.transactions.add_client(cancel)
+        cancel.start(now)
+
+    def abandon(self, branch: Branch, now: float) -> None:  # noqa: ARG002 - the contract's
+        """The try goes on by itself until timer B; only its late 2xx counts."""
+        branch.transaction = None
+
+    # what comes back ----------------------------------------------------------------------------------------------------
+    def response(self, machine: ClientTransaction, message: Message, now: float) -> None:
+        """A response of a try of some branch; the ACK of a refusal is sent here."""
+        status = message.status
+        if status >= 300 and isinstance(machine, ClientInvite) and not machine.ack and machine.data:
+            machine.ack = make_ack(parse(machine.data), message)
+        sent = machine.data
+        if not machine.response(status, now):
+            return
+        branch = machine.user
+        if not isinstance(branch, Branch):
+            return  # the answer to a CANCEL of ours
+        current = branch.transaction is machine
+        if status < 200:
+            if current:
+                branch.fork.provisional(branch, message, now)
+            elif isinstance(machine, ClientInvite):
+                self._cancel(machine, "", now)  # an abandoned try that rings after all
+        elif status < 300:
+            if not current:
+                branch.drop("", now)
+            branch.fork.final(branch, message, now)
+        elif current and not self._answer_challenge(branch, sent, message, now):
+            branch.fork.final(branch, message, now)
+
+    def _answer_challenge(
+        self, branch: Branch, sent: bytes, message: Message, now: float
+    ) -> bool:
+        authorize = branch.target.authorize
+        machine = branch.transaction
+        if authorize is None or branch.authorized or branch.unwanted or not sent:
+            return False
+        if message.status not in (401, 407) or not isinstance(machine, ClientTransaction):
+            return False
+        again = authorize(parse(sent), message)
+        if again is None:
+            return False
+        branch.authorized = True
+        branch.request = again
+        branch.flow_ready(machine.flow, now)
+        return True
+
+    def timed_out(self, branch: Branch, machine: ClientTransaction, now: float) -> None:
+        """Timer B or F of a try."""
+        if branch.transaction is machine:
+            branch.timed_out(now)
+
+    def send_failed(self, branch: Branch, machine: ClientTransaction, now: float) -> None:
+        """The flow of a try refused it or is gone (RFC 3261 16.9)."""
+        if branch.transaction is not machine or machine.answered:
+            return
+        branch.transaction = None
+        branch.status = 0
+        branch.way_failed(503, now)
+
+
+def _incoming(branch: Branch) -> Incoming:
+    incoming = branch.fork.request_handle
+    assert isinstance(incoming, Incoming)  # the engine puts nothing else there
+    return incoming
+
+
+def _with_branch(request: Message, via: str) -> bytes:
+    """The request again with another branch in our Via, which is the topmost."""
+    again = request.copy()
+    rest = (again.get("via") or "").partition(",")[2].strip()
+    vias = [via, *([rest] if rest else []), *again.get_all("via")[1:]]
+    again.remove("via")
+    for value in reversed(vias):
+        again.insert("via", value)
+    return again.to_bytes()
+
+
+def caller_end(incoming: Incoming) -> End:
+    """How the caller is reached later: by its connection, or by its source if its Contact does not lead back."""
+    flow = incoming.flow
+    if flow.reliable or behind_translation(incoming.core, flow, _contact_host(incoming.message)):
+        return End(flow.profile, flow.name)
+    return End(flow.profile)
+
+
+def callee_end(branch: Branch, flow: Flow) -> End:
+    """How the callee is reached later."""
+    if flow.reliable or branch.target.flow:
+        return End(flow.profile, flow.name)
+    return End(flow.profile)
+
+
+def _contact_host(message: Message) -> str:
+    contact = message.get("contact")
+    if contact is None:
+        return ""
+    try:
+        parts = split_route_uri(bare_uri(contact))
+    except PeerError:
+        return ""
+    return parts.host if parts is not None else ""

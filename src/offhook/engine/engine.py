@@ -1,0 +1,244 @@
+"""The sans-IO engine: messages, flows and time in; actions and events out.
+
+RFC 3261 16-18 as a proxy, registrar and user agent core share them. Nothing here waits, and no input raises for what a peer sent. What
+a request means is the application's: the engine hands it every new request, and relays by itself only what belongs to a dialog that it
+routed (`dialog_routes`), CANCEL, ACK and retransmissions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from offhook.engine.actions import Action
+from offhook.engine.dialog_routes import DialogRoutes, learn_own
+from offhook.engine.events import Event, FlowLost
+from offhook.engine.forks import Forks
+from offhook.engine.identifiers import Identifiers
+from offhook.engine.incoming import Incoming, OwnReply
+from offhook.engine.keeper import Keeper
+from offhook.engine.origination import Origination
+from offhook.engine.outgoing import Outgoing
+from offhook.engine.parts import Counters, Parts
+from offhook.engine.receiver import Receiver
+from offhook.engine.settings import EngineSettings
+from offhook.engine.streams import Streams
+from offhook.engine.upstream import Headers, UpstreamSide
+from offhook.engine.ways import Ways
+from offhook.message.message import Message
+from offhook.proxy.response_context import Fork
+from offhook.proxy.target import ForkRequest, Outcome, Target
+from offhook.transaction.owner import ClientTransaction
+from offhook.transaction.table import Transactions
+from offhook.transaction.timers import Timers
+from offhook.transport.flow import Flow, Listener
+
+__all__ = ["Engine"]
+
+ICMP_MEMORY = 2.0  # seconds: a port error names requests that are younger than this
+
+
+class Engine:
+    """One SIP engine. Not thread-safe: one thread feeds it."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        actions: list[Action] = []
+        self._keeper = keeper = Keeper()
+        self._parts = parts = Parts(
+            settings=settings,
+            identifiers=Identifiers(settings),
+            timers=Timers(settings.timing),
+            transactions=Transactions(),
+            actions=actions,
+            events=[],
+            ways=Ways(actions),
+            owner=keeper,
+        )
+        self._timers = parts.timers
+        self._transactions = parts.transactions
+        self._upstream = UpstreamSide(parts)
+        self._forks = Forks(parts, self._upstream)
+        self._routes = DialogRoutes(settings)
+        self._streams = Streams(parts)
+        self._origination = Origination(parts)
+        keeper.join(parts, self._upstream, self._forks, streams=self._streams)
+        self._receiver = Receiver(
+            parts,
+            self._upstream,
+            self._forks,
+            routes=self._routes,
+            streams=self._streams,
+            origination=self._origination,
+        )
+
+    # inputs -----------------------------------------------------------------------------------------------------------
+    def receive(self, flow: Flow, data: bytes, now: float) -> None:
+        """A datagram, or the next octets of a connection."""
+        self._receiver.receive(flow, data, now)
+
+    def flow_accepted(self, flow: Flow, now: float) -> None:  # noqa: ARG002 - every input has its time
+        """A peer connected to us."""
+        self._parts.ways.add(flow)
+        learn_own(self._routes, flow)
+
+    def flow_opened(self, ticket: int, flow: Flow, now: float) -> None:
+        """The answer to `Open`."""
+        learn_own(self._routes, flow)
+        self._parts.ways.opened(ticket, flow, now)
+
+    def open_failed(self, ticket: int, now: float) -> None:
+        """The other answer to `Open`."""
+        self._parts.ways.failed(ticket, now)
+
+    def resolved(self, ticket: int, addresses: Sequence[str], now: float) -> None:
+        """The answer to `Resolve`."""
+        self._parts.ways.resolved(ticket, addresses, now)
+
+    def flow_lost(self, flow: Flow, reason: str, now: float) -> None:
+        """A connection ended."""
+        self._parts.ways.lose(flow)
+        for machine in self._streams.lose(flow):
+            self._keeper.client_failed(machine, now)
+        self._parts.events.append(FlowLost(flow, reason))
+
+    def send_failed(self, flow: Flow, now: float) -> None:
+        """A datagram to the remote address of `flow` was refused: what was just sent there has failed (RFC 3261 18.4)."""
+        failed: list[ClientTransaction] = []
+        for machine in reversed(self._transactions.clients.values()):
+            if machine.since < now - ICMP_MEMORY:
+                break
+            if machine.flow.remote == flow.remote and not machine.flow.reliable:
+                failed.append(machine)
+        for machine in failed:
+            self._keeper.client_failed(machine, now)
+
+    def advance(self, now: float) -> None:
+        """Time has passed."""
+        self._timers.advance(now)
+
+    def next_deadline(self) -> float | None:
+        """When `advance` is wanted next."""
+        return self._timers.next_deadline()
+
+    # outputs ------------------------------------------------------------------------------------------------------------
+    def actions(self) -> list[Action]:
+        """What the driver has to do, in order; each once."""
+        found = self._parts.actions[:]
+        self._parts.actions.clear()
+        return found
+
+    def events(self) -> list[Event]:
+        """What the application has to hear, in order; each once."""
+        found = self._parts.events[:]
+        self._parts.events.clear()
+        return found
+
+    # decisions ------------------------------------------------------------------------------------------------------------
+    def accept(self, incoming: Incoming, now: float) -> None:
+        """A decision will take time: from now on retransmissions are absorbed, and an INVITE gets its 100 when it is due."""
+        self._upstream.accept(incoming, now)
+
+    def trying(self, incoming: Incoming, now: float) -> None:
+        """Send the 100 of an INVITE at once: a handler waits."""
+        if incoming.invite and incoming.server is not None and not incoming.server.last:
+            self._upstream.trying(incoming, now)
+
+    def respond(
+        self,
+        incoming: Incoming,
+        status: int,
+        now: float,
+        *,
+        reason: str = "",
+        headers: Headers = (),
+        body: bytes = b"",
+    ) -> bool:
+        """Answer a request ourselves. False if a final response went up already. A refusal before `accept` or `fork` is stateless."""
+        context = incoming.context
+        if context is not None and status >= 200:
+            if incoming.own_reply is None:
+                incoming.own_reply = OwnReply(status, reason, tuple(headers), body)
+            return context.answer(Outcome(status, reason), now)
+        server = incoming.server
+        if server is not None and server.answered:
+            return False
+        if server is None and status < 300 and not self._claim(incoming, now):
+            return False
+        self._upstream.reply(incoming, status, reason, now, headers=headers, body=body)
+        return True
+
+    def _claim(self, incoming: Incoming, now: float) -> bool:
+        """We are the user agent server of this request: a merged copy of it gets 482 (RFC 3261 8.2.2.2)."""
+        self._upstream.accept(incoming, now)
+        server = incoming.server
+        if server is None or self._transactions.claim(server, incoming.core):
+            return True
+        self._upstream.reply(incoming, 482, "Merged Request", now)
+        return False
+
+    def answer(self, incoming: Incoming, outcome: Outcome, now: float) -> bool:
+        """Send the outcome of a fork upstream; held until no branch is pending. False if a final response went up already."""
+        context = incoming.context
+        return context is not None and context.answer(outcome, now)
+
+    def fork(self, incoming: Incoming, request: ForkRequest, now: float) -> Fork:
+        """Send a request on to targets (RFC 3261 16.6). The outcome comes as `Resolved`, or goes upstream by itself if it decides."""
+        return self._forks.fork(incoming, request, now)
+
+    def add_target(self, fork: Fork, target: Target, now: float) -> None:
+        """A late branch joins a running fork."""
+        fork.context.add(fork, target, now)
+
+    def abandon(self, fork: Fork, now: float) -> None:
+        """Nobody waits for this fork any more."""
+        if fork.open:
+            fork.context.abandon(fork, now)
+
+    def request(
+        self, message: Message, profile: str, now: float, *, next_uri: str = "", handle: object = None
+    ) -> Outgoing:
+        """Send a request of our own: `message` without a Via, to `next_uri` or its Request-URI. The answers come as `Answered`.
+
+        Raises UriError if the URI names no transport of ours.
+        """
+        outgoing = Outgoing(self._origination, message, profile, handle)
+        self._origination.start(outgoing, next_uri or message.uri, now)
+        return outgoing
+
+    def drain(self) -> None:
+        """From now on new requests get 503; what runs goes on."""
+        self._receiver.draining = True
+
+    # what is there --------------------------------------------------------------------------------------------------------
+    @property
+    def transactions(self) -> Transactions:
+        """The transaction table, to look at."""
+        return self._transactions
+
+    @property
+    def counters(self) -> Counters:
+        """What happened since the start."""
+        return self._parts.counters
+
+    @property
+    def pending(self) -> int:
+        """Timers set and ways awaited: 0 when everything has ended."""
+        return len(self._timers) + self._parts.ways.waiting
+
+    def connections(self) -> Sequence[Flow]:
+        """The open connections."""
+        return self._parts.ways.connections()
+
+    def flow_alive(self, name: str) -> bool:
+        """False for the name of a connection that is gone."""
+        return name.startswith("udp/") or self._parts.ways.named(name)
+
+    def own_address(self, host: str, port: int) -> bool:
+        """True for a listener's host with its port."""
+        return self._routes.is_own(host, port)
+
+    def add_listener(self, listener: Listener) -> None:
+        """A listener of ours, whose address is an alias of ours unless it is a wildcard."""
+        if listener.advertise:
+            self._routes.add_own(listener.advertise, listener.port)
+        if not listener.wildcard:
+            self._routes.add_own(listener.host, listener.port)

@@ -1,0 +1,71 @@
+"""Forks of requests: response contexts joined to the server side, the client side and the application."""
+
+from __future__ import annotations
+
+from offhook.engine.downstream import DownstreamSide
+from offhook.engine.events import Progress, Resolved
+from offhook.engine.incoming import Incoming
+from offhook.engine.parts import Parts
+from offhook.engine.upstream import UpstreamSide
+from offhook.message.message import Message
+from offhook.proxy.loop import loop_hash
+from offhook.proxy.response_context import Fork, ResponseContext
+from offhook.proxy.target import ForkRequest, Outcome
+
+__all__ = ["Forks"]
+
+
+class Forks(DownstreamSide):
+    """Implements `proxy.response_context.Outlet`."""
+
+    def __init__(self, parts: Parts, upstream: UpstreamSide) -> None:
+        super().__init__(parts)
+        self._upstream = upstream
+
+    def context(self, incoming: Incoming, now: float) -> ResponseContext:
+        """The response context of a request, made at its first fork or decision."""
+        context = incoming.context
+        if context is None:
+            self._upstream.accept(incoming, now)
+            if not incoming.loop_hash:
+                incoming.loop_hash = loop_hash(incoming.message, incoming.core)
+            context = incoming.context = ResponseContext(
+                self, incoming, invite=incoming.invite, next_route=incoming.next_route
+            )
+            if incoming.cancelled:
+                context.cancel(incoming.cancel_reason, now)
+        return context
+
+    def fork(self, incoming: Incoming, request: ForkRequest, now: float) -> Fork:
+        """Start a fork."""
+        return self.context(incoming, now).fork(request, now)
+
+    # Outlet -----------------------------------------------------------------------------------------------------------
+    def start_ring(self, fork: Fork, delay: float, now: float) -> None:
+        """Wake the fork later."""
+        self._parts.timers.start(delay, now, fork, 0)
+
+    def upstream(self, context: ResponseContext, response: Message, now: float) -> None:
+        """A response of a branch goes to the caller."""
+        self._upstream.relay(context, response, now)
+
+    def answer(self, context: ResponseContext, outcome: Outcome, now: float) -> None:
+        """The final answer goes to the caller."""
+        self._upstream.answer(context, outcome, now)
+
+    def settled(self, fork: Fork, now: float) -> None:  # noqa: ARG002 - the contract's
+        """Tell the application."""
+        if not fork.request.decides:
+            self._parts.events.append(Resolved(fork))
+
+    def progress(self, fork: Fork, response: Message, now: float) -> None:  # noqa: ARG002
+        """Tell the application."""
+        if not fork.request.decides:
+            self._parts.events.append(Progress(fork, response))
+
+    def finished(self, context: ResponseContext) -> None:
+        """Let go of what only the running context needed."""
+        incoming = context.handle
+        if isinstance(incoming, Incoming):
+            incoming.context = None
+            incoming.handle = None

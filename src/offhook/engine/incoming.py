@@ -1,0 +1,69 @@
+"""One request that arrived and has to be decided: what the application holds while it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offhook.message.interface import Core
+from offhook.message.message import Message
+from offhook.proxy.response_context import ResponseContext
+from offhook.proxy.route_token import RouteToken
+from offhook.transaction.server_invite import ServerInvite
+from offhook.transaction.server_non_invite import ServerNonInvite
+from offhook.transport.flow import Flow
+
+__all__ = ["Incoming", "OwnReply"]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnReply:
+    """A final answer of the application."""
+
+    status: int
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+class Incoming:
+    """A new request, with what the engine found out about it. Handed to `Engine.respond`, `Engine.fork` and the like.
+
+    Until it is accepted it has no transaction: a refusal that needs no wait is then stateless.
+    """
+
+    __slots__ = (
+        "cancel_reason",
+        "cancelled",
+        "context",
+        "core",
+        "drop_routes",
+        "flow",
+        "handle",
+        "invite",
+        "key",
+        "loop_hash",
+        "message",
+        "next_route",
+        "own_reply",
+        "reply_flow",
+        "server",
+        "token",
+    )
+
+    def __init__(self, message: Message, core: Core, flow: Flow, key: str) -> None:
+        self.message = message
+        self.core = core
+        self.flow = flow
+        self.key = key
+        self.invite = message.method == "INVITE"
+        self.server: ServerInvite | ServerNonInvite | None = None
+        self.context: ResponseContext | None = None
+        self.reply_flow = flow  # where responses go (RFC 3261 18.2.2)
+        self.token: RouteToken | None = None  # of our topmost Route, if it is valid: the request belongs to a dialog we routed
+        self.drop_routes = 0  # leading Route values that are ours
+        self.next_route = ""  # URI of the first that is not
+        self.loop_hash = ""
+        self.cancelled = False
+        self.cancel_reason = ""  # the Reason value of the CANCEL
+        self.own_reply: OwnReply | None = None  # held until no branch is pending
+        self.handle: object = None  # the application's

@@ -1,0 +1,81 @@
+"""The owner of all transactions: sends what they send, and passes on what becomes of them."""
+
+from __future__ import annotations
+
+from offhook.engine.actions import Send
+from offhook.engine.forks import Forks
+from offhook.engine.incoming import Incoming
+from offhook.engine.outgoing import Outgoing
+from offhook.engine.parts import Parts
+from offhook.engine.streams import Streams
+from offhook.engine.upstream import UpstreamSide
+from offhook.proxy.branch import Branch
+from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
+from offhook.transport.flow import Flow
+
+__all__ = ["Keeper"]
+
+
+class Keeper:
+    """Implements `transaction.owner.Owner`. `join` completes it, since parts and owner need each other."""
+
+    _parts: Parts
+    _upstream: UpstreamSide
+    _forks: Forks
+    _streams: Streams
+
+    def join(
+        self, parts: Parts, upstream: UpstreamSide, forks: Forks, *, streams: Streams
+    ) -> None:
+        """Name the parts to work with; called once."""
+        self._parts = parts
+        self._upstream = upstream
+        self._forks = forks
+        self._streams = streams
+
+    def transmit(self, flow: Flow, data: bytes) -> None:
+        """Send for a transaction."""
+        if flow.reliable and not self._parts.ways.alive(flow):
+            if data[:4] == b"SIP/":
+                self._upstream.send(flow, data)
+            return  # a request: `flow_lost` has told its transaction
+        self._parts.actions.append(Send(flow, data))
+
+    def trying(self, transaction: ServerTransaction, now: float) -> None:
+        """A request has waited 200 ms for its first response."""
+        if isinstance(transaction.user, Incoming):
+            self._upstream.trying(transaction.user, now)
+
+    def timed_out(self, transaction: Transaction, now: float) -> None:
+        """Timer B, F or H."""
+        if not isinstance(transaction, ClientTransaction):
+            return
+        user = transaction.user
+        if isinstance(user, Branch):
+            self._forks.timed_out(user, transaction, now)
+        elif isinstance(user, Outgoing):
+            user.end(408, now)
+
+    def ended(self, transaction: Transaction) -> None:
+        """Terminated: forgotten, and cut loose from what it served."""
+        self._parts.transactions.forget(transaction)
+        user = transaction.user
+        transaction.user = None
+        if isinstance(transaction, ClientTransaction):
+            if transaction.flow.reliable:
+                self._streams.drop_client(transaction)
+            if isinstance(user, Branch) and user.transaction is transaction:
+                user.transaction = None
+        elif isinstance(user, Incoming):
+            user.server = None
+
+    def client_failed(self, machine: ClientTransaction, now: float) -> None:
+        """The flow of a client transaction refused it or is gone."""
+        if machine.answered:
+            return
+        user = machine.user
+        machine.send_failed(now)
+        if isinstance(user, Branch):
+            self._forks.send_failed(user, machine, now)
+        elif isinstance(user, Outgoing):
+            user.way_failed(503, now)

@@ -1,0 +1,63 @@
+"""Requests of our own: Via and client transaction for what the application sends."""
+
+from __future__ import annotations
+
+from offhook.engine.events import Answered
+from offhook.engine.outgoing import Outgoing
+from offhook.engine.parts import Parts
+from offhook.message.message import Message
+from offhook.message.parse import parse
+from offhook.message.uri import parse_uri
+from offhook.proxy.hop_by_hop import make_ack
+from offhook.transaction.client_invite import ClientInvite
+from offhook.transaction.client_non_invite import ClientNonInvite
+from offhook.transaction.owner import ClientTransaction
+from offhook.transport.flow import Flow
+from offhook.transport.next_hop import NextHop, next_hop
+
+__all__ = ["Origination"]
+
+
+class Origination:
+    """Implements `outgoing.OutgoingOwner`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def start(self, outgoing: Outgoing, next_uri: str, now: float) -> None:
+        """Find the way of a request. Raises UriError if its URI names none."""
+        hop = next_hop(parse_uri(next_uri))
+        if hop.literal:
+            self.reach_outgoing(outgoing, hop, now)
+        else:
+            outgoing.hops = [hop]
+            self._parts.ways.look_up(outgoing, hop.host)
+
+    def reach_outgoing(self, outgoing: Outgoing, hop: NextHop, now: float) -> None:
+        """Find a flow to a literal address."""
+        self._parts.ways.reach(outgoing, outgoing.profile, hop, now)
+
+    def send_outgoing(self, outgoing: Outgoing, flow: Flow, now: float) -> None:
+        """Send it in a new client transaction."""
+        parts = self._parts
+        name = parts.identifiers.branch()
+        message = outgoing.request.copy()
+        message.insert("via", f"{flow.via}{name};rport")
+        data = message.to_bytes()
+        make = ClientInvite if message.method == "INVITE" else ClientNonInvite
+        machine: ClientTransaction = make(name, flow, data, parts.timers, parts.owner, now)
+        machine.user = outgoing
+        parts.transactions.add_client(machine)
+        machine.start(now)
+
+    def response(self, machine: ClientTransaction, message: Message, now: float) -> None:
+        """A response to a request of ours."""
+        outgoing = machine.user
+        if isinstance(machine, ClientInvite) and message.status >= 300 and not machine.ack:
+            machine.ack = make_ack(parse(machine.data), message)
+        if machine.response(message.status, now) and isinstance(outgoing, Outgoing):
+            outgoing.response(message, now)
+
+    def answered(self, outgoing: Outgoing, response: Message | None, now: float) -> None:  # noqa: ARG002
+        """Tell the application."""
+        self._parts.events.append(Answered(outgoing, response))

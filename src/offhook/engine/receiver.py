@@ -1,0 +1,226 @@
+"""What arrives: messages told apart and given to those who deal with them (RFC 3261 16.3, 17.2.3, 18.1.2, 18.2.1)."""
+
+from __future__ import annotations
+
+from offhook.engine.acks import StatelessForward
+from offhook.engine.actions import Close, Send
+from offhook.engine.dialog_routes import DialogRoutes, dialog_target, learn_own
+from offhook.engine.events import Cancelled, RequestReceived
+from offhook.engine.forks import Forks
+from offhook.engine.incoming import Incoming
+from offhook.engine.origination import Origination
+from offhook.engine.outgoing import Outgoing
+from offhook.engine.parts import Parts
+from offhook.engine.streams import Streams, answer_broken
+from offhook.engine.upstream import UpstreamSide
+from offhook.errors import MessageError
+from offhook.message.interface import Core
+from offhook.message.message import Message
+from offhook.message.parse import parse
+from offhook.message.status import reason_for
+from offhook.message.validate import Fault, Role, validate
+from offhook.proxy.loop import loop_hash, looped
+from offhook.proxy.target import ForkRequest
+from offhook.transaction.client_invite import ClientInvite
+from offhook.transaction.server_invite import ServerInvite
+from offhook.transaction.table import server_key
+from offhook.transport.flow import Flow
+from offhook.transport.via import stamp
+
+__all__ = ["Receiver"]
+
+SHORTEST = 20  # octets: less is a keep-alive or noise, never a message
+OWN_METHODS = frozenset({"REGISTER"})  # these are for us whatever happens, so a user agent's rules hold
+
+
+class Receiver:
+    """The way in of one engine."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        upstream: UpstreamSide,
+        forks: Forks,
+        *,
+        routes: DialogRoutes,
+        streams: Streams,
+        origination: Origination,
+    ) -> None:
+        self._parts = parts
+        self._transactions = parts.transactions
+        self._counters = parts.counters
+        self._upstream = upstream
+        self._forks = forks
+        self._routes = routes
+        self._streams = streams
+        self._origination = origination
+        self._hit: set[tuple[str, int]] = set()  # local addresses seen
+        self.draining = False
+
+    def receive(self, flow: Flow, data: bytes, now: float) -> None:
+        """A datagram, or the next octets of a connection."""
+        if flow.reliable:
+            self._stream(flow, data, now)
+            return
+        if flow.local not in self._hit:
+            self._hit.add(flow.local)
+            learn_own(self._routes, flow)
+        if len(data) > SHORTEST:
+            self._message(flow, data, now)
+
+    def _stream(self, flow: Flow, data: bytes, now: float) -> None:
+        if not self._parts.ways.alive(flow):
+            return
+        messages, broken = self._streams.feed(flow, data, now)
+        for message in messages:
+            self._message(flow, message, now)
+        if broken is not None:
+            self._counters.malformed += 1
+            answer = answer_broken(broken)
+            if answer is not None:
+                self._parts.actions.append(Send(flow, answer))
+            self._parts.actions.append(Close(flow))
+
+    def _message(self, flow: Flow, data: bytes, now: float) -> None:
+        try:
+            message = parse(data)
+        except MessageError:
+            self._counters.malformed += 1
+            return
+        if not message.is_request:
+            self._response(message, now)
+            return
+        self._counters.requests += 1
+        try:
+            core = message.core()
+        except MessageError as error:
+            fault = validate(message, Role.PROXY) or Fault(error.status, error.reason)
+            self._refuse_broken(message, flow, fault)
+            return
+        stamp(message, core, flow)
+        if message.method == "ACK":
+            self._ack(message, core, flow, now)
+        else:
+            self._request(message, core, flow, now)
+
+    # requests -----------------------------------------------------------------------------------------------------------
+    def _request(self, message: Message, core: Core, flow: Flow, now: float) -> None:
+        key = server_key(core, message)
+        known = self._transactions.servers.get(key)
+        if known is not None:
+            self._counters.retransmissions += 1
+            known.retransmission(now)
+            return
+        method = message.method
+        role = Role.REGISTRAR if method in OWN_METHODS else Role.PROXY
+        fault = validate(message, role)
+        if fault is not None:
+            self._refuse(Incoming(message, core, flow, key), fault, now)
+            return
+        if method == "CANCEL":
+            self._cancel(message, core, flow, now)
+            return
+        incoming = Incoming(message, core, flow, key)
+        refusal = self._overload()
+        if refusal is not None:
+            self._refuse(incoming, refusal, now)
+            return
+        if core.route or "~" in message.uri:
+            self._routes.read(incoming)
+        if self._proxy_checks(incoming, now):
+            if incoming.token is not None and not self._routes.at_us(incoming):
+                request = ForkRequest(((dialog_target(incoming),),), decides=True)
+                self._forks.fork(incoming, request, now)
+            else:
+                self._parts.events.append(RequestReceived(incoming))
+
+    def _proxy_checks(self, incoming: Incoming, now: float) -> bool:
+        """Max-Forwards and loops (RFC 3261 16.3 steps 3 and 4); what is for us is let through."""
+        core = incoming.core
+        message = incoming.message
+        if core.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
+            self._refuse(incoming, Fault(483, reason_for(483)), now)
+            return False
+        vias = message.get_all("via")
+        if len(vias) > 1 or "," in vias[0]:
+            incoming.loop_hash = loop_hash(message, core)
+            if looped(vias, (incoming.flow.via, *self._routes.via_marks), incoming.loop_hash):
+                self._refuse(incoming, Fault(482, reason_for(482)), now)
+                return False
+        return True
+
+    def _overload(self) -> Fault | None:
+        settings = self._parts.settings
+        if not self.draining and len(self._transactions.servers) < settings.max_transactions:
+            return None
+        self._counters.refused_overload += 1
+        retry = (("Retry-After", str(settings.retry_after)),)
+        return Fault(503, reason_for(503), retry)
+
+    def _refuse(self, incoming: Incoming, fault: Fault, now: float) -> None:
+        if fault.status == 400:
+            self._counters.malformed += 1
+        self._upstream.reply(incoming, fault.status, fault.reason, now, headers=fault.headers)
+
+    def _refuse_broken(self, message: Message, flow: Flow, fault: Fault) -> None:
+        """Too broken for a transaction: one stateless answer to where it came from."""
+        self._counters.malformed += 1
+        if message.method == "ACK" or message.get("via") is None:
+            return
+        data = message.reply(fault.status, fault.reason, to_tag="malformed", headers=fault.headers)
+        self._upstream.send(flow, data)
+
+    def _cancel(self, message: Message, core: Core, flow: Flow, now: float) -> None:
+        """RFC 3261 9.2, 16.10. Its answer is stateless: a copy of it finds the same transaction again."""
+        cancel = Incoming(message, core, flow, "")
+        server = self._transactions.cancelled(core, message)
+        if server is None:
+            self._refuse(cancel, Fault(481, reason_for(481)), now)
+            return
+        data = message.reply(200, "OK", to_tag=self._parts.identifiers.to_tag(core))
+        self._upstream.send(server.flow, data)
+        incoming = server.user
+        if not isinstance(incoming, Incoming) or not isinstance(server, ServerInvite):
+            return
+        if server.answered or incoming.cancelled:
+            return
+        incoming.cancelled = True
+        incoming.cancel_reason = message.get("reason") or ""
+        if incoming.context is not None:
+            incoming.context.cancel(incoming.cancel_reason, now)
+        else:
+            self._upstream.reply(incoming, 487, "", now)
+        self._parts.events.append(Cancelled(incoming))
+
+    def _ack(self, message: Message, core: Core, flow: Flow, now: float) -> None:
+        """For a refusal it ends here; for a 2xx it goes on by its route set (RFC 3261 17.1.1.3, 17.2.1)."""
+        server = self._transactions.acknowledged(core, message)
+        if server is not None and not server.ack(now):
+            return
+        if core.to_tag == self._parts.identifiers.to_tag(core):
+            return  # of a refusal without a transaction (RFC 3261 8.2.7)
+        incoming = Incoming(message, core, flow, "")
+        self._routes.read(incoming)
+        if incoming.token is None or core.max_forwards <= 0 or self._routes.at_us(incoming):
+            self._counters.stray_acks += 1
+            return
+        if validate(message, Role.PROXY) is None:
+            StatelessForward(self._parts, incoming).start(now)
+
+    # responses ----------------------------------------------------------------------------------------------------------
+    def _response(self, message: Message, now: float) -> None:
+        self._counters.responses += 1
+        if validate(message, Role.UAC) is not None:
+            self._counters.malformed += 1
+            return
+        core = message.core()
+        machine = self._transactions.client(core)
+        if machine is None:
+            self._counters.stray_responses += 1  # RFC 6026 8.9: never forwarded
+            return
+        if isinstance(machine.user, Outgoing):
+            self._origination.response(machine, message, now)
+        elif isinstance(machine, ClientInvite) or machine.user is not None:
+            self._forks.response(machine, message, now)
+        else:
+            machine.response(message.status, now)  # of a CANCEL

@@ -1,0 +1,158 @@
+"""Ways out: flows by name and by destination, connections being opened, names being looked up.
+
+Asks the driver through `Open` and `Resolve` and hands the answers to whoever waits. Decides nothing about what to try next: that is
+`proxy.branch` for forks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from offhook.engine.actions import Action, Open, Resolve
+from offhook.transport.flow import RELIABLE, Address, Flow
+from offhook.transport.next_hop import NextHop
+
+__all__ = ["Seeker", "Ways"]
+
+MAX_REMEMBERED = 20_000  # UDP destinations; past it all are forgotten and found again
+
+
+class Seeker(Protocol):
+    """Someone who waits for a way."""
+
+    def flow_ready(self, flow: Flow, now: float) -> None:
+        """Here it is."""
+
+    def way_failed(self, status: int, now: float) -> None:
+        """There is none: 503 refused or unreachable, 480 a dead connection."""
+
+    def resolved(self, addresses: Sequence[str], now: float) -> None:
+        """The addresses of the name, none if there are none."""
+
+
+class Ways:
+    """The flows that can be used now."""
+
+    def __init__(self, actions: list[Action]) -> None:
+        self._actions = actions
+        self._connections: dict[str, Flow] = {}  # by name
+        self._datagram: dict[tuple[str, str, Address], Flow] = {}  # by (profile, local or "", remote)
+        self._streams: dict[tuple[str, str, Address, str], Flow] = {}  # opened by us, by destination
+        self._waiting: dict[int, tuple[Seeker, Open | None]] = {}
+        self._ticket = 0
+
+    # flows ------------------------------------------------------------------------------------------------------------
+    def add(self, flow: Flow) -> None:
+        """A connection is open."""
+        self._connections[flow.name] = flow
+
+    def alive(self, flow: Flow) -> bool:
+        """False for a connection that has ended."""
+        return not flow.connection or flow.name in self._connections
+
+    def named(self, name: str) -> bool:
+        """True if a connection of this name is open."""
+        return name in self._connections
+
+    def lose(self, flow: Flow) -> None:
+        """A connection has ended."""
+        self._connections.pop(flow.name, None)
+        for key, known in list(self._streams.items()):
+            if known is flow:
+                del self._streams[key]
+
+    def connections(self) -> Sequence[Flow]:
+        """The open connections."""
+        return list(self._connections.values())
+
+    def find(self, seeker: Seeker, profile: str, name: str, now: float) -> bool:
+        """Look for a flow by its name; False if it is a connection that is gone, or no flow name."""
+        flow = self._connections.get(name)
+        if flow is not None:
+            seeker.flow_ready(flow, now)
+            return True
+        parts = name.split("/")
+        if len(parts) != 3 or parts[0] != "udp":
+            return False
+        local, remote = _address(parts[1]), _address(parts[2])
+        if local is None or remote is None:
+            return False
+        self.open(seeker, Open(0, profile, "UDP", remote, local=local[0]), now)
+        return True
+
+    def reach(self, seeker: Seeker, profile: str, hop: NextHop, now: float) -> None:
+        """Find or make a flow to a literal address."""
+        name = hop.server_name if hop.transport == "TLS" else ""
+        address = (hop.host, hop.port)
+        self.open(seeker, Open(0, profile, hop.transport, address, server_name=name), now)
+
+    def open(self, seeker: Seeker, request: Open, now: float) -> None:
+        """As `reach`, with everything said; the ticket is filled in here."""
+        if request.transport in RELIABLE:
+            stream_key = _stream_key(request)
+            flow = self._streams.get(stream_key)
+        else:
+            flow = self._datagram.get((request.profile, request.local, request.destination))
+        if flow is not None:
+            seeker.flow_ready(flow, now)
+            return
+        self._ticket += 1
+        request.ticket = self._ticket
+        self._waiting[request.ticket] = (seeker, request)
+        self._actions.append(request)
+
+    def opened(self, ticket: int, flow: Flow, now: float) -> None:
+        """The driver's answer to `Open`."""
+        waiting = self._waiting.pop(ticket, None)
+        if flow.connection:
+            self.add(flow)
+        if waiting is None:
+            return
+        seeker, request = waiting
+        if request is not None:
+            self._remember(request, flow)
+        seeker.flow_ready(flow, now)
+
+    def failed(self, ticket: int, now: float) -> None:
+        """The driver's other answer to `Open`."""
+        waiting = self._waiting.pop(ticket, None)
+        if waiting is not None:
+            waiting[0].way_failed(503, now)
+
+    # names ------------------------------------------------------------------------------------------------------------
+    def look_up(self, seeker: Seeker, host: str) -> None:
+        """Ask for the addresses of a name."""
+        self._ticket += 1
+        self._waiting[self._ticket] = (seeker, None)
+        self._actions.append(Resolve(self._ticket, host))
+
+    def resolved(self, ticket: int, addresses: Sequence[str], now: float) -> None:
+        """The driver's answer to `Resolve`."""
+        waiting = self._waiting.pop(ticket, None)
+        if waiting is not None:
+            waiting[0].resolved(addresses, now)
+
+    @property
+    def waiting(self) -> int:
+        """How many answers are awaited."""
+        return len(self._waiting)
+
+    def _remember(self, request: Open, flow: Flow) -> None:
+        if request.transport in RELIABLE:
+            self._streams[_stream_key(request)] = flow
+            return
+        if len(self._datagram) >= MAX_REMEMBERED:
+            self._datagram.clear()
+        self._datagram[(request.profile, request.local, request.destination)] = flow
+
+
+def _stream_key(request: Open) -> tuple[str, str, Address, str]:
+    return (request.profile, request.transport, request.destination, request.server_name)
+
+
+def _address(text: str) -> Address | None:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        return None
+    return (host.strip("[]"), int(port))

@@ -1,0 +1,272 @@
+"""One branch of a fork: the ways to its target, tried one after the other, and its final response.
+
+RFC 3261 16.6 steps 7-11, 16.8 (timer C), 16.9 (transport errors); RFC 3263 4.3 (failover). A way without any response is given up
+after a few seconds while others remain; each try is a client transaction with a branch of its own. The response context decides
+what a final response means.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Protocol
+
+from offhook.errors import UriError
+from offhook.message.message import Message
+from offhook.message.uri import parse_uri
+from offhook.proxy.target import ForkRequest, Target
+from offhook.transport.flow import Flow
+from offhook.transport.next_hop import NextHop, next_hop
+from offhook.transport.route_set import bare_uri
+
+__all__ = ["CHECK", "GIVE_UP", "SILENCE", "TIMER_C", "Branch", "BranchOwner", "BranchTimer", "Downstream"]
+
+GIVE_UP = 4.0  # seconds without any response before the next way is tried, while there is one
+TIMER_C = 185.0  # RFC 3261 16.6 step 11: over three minutes
+CHECK = 16.0  # seconds: long timers are looked at this often, so that a timer never keeps a finished call in memory for minutes
+SILENCE = 32.0  # 64*T1 after our CANCEL a branch counts as ended (RFC 3261 9.1)
+
+
+class BranchTimer(IntEnum):
+    """What may fire in a branch."""
+
+    GIVE_UP = 1
+    TIMER_C = 2
+    SILENCE = 3
+    FIRST = 4
+
+
+class BranchOwner(Protocol):
+    """The fork that a branch belongs to."""
+
+    request: ForkRequest
+    request_handle: object  # the engine's object for the request that is forked
+    invite: bool
+    next_route: str  # URI of the first Route that is not ours, "" if there is none
+
+    def provisional(self, branch: Branch, response: Message, now: float) -> None:
+        """A 1xx response came."""
+
+    def final(self, branch: Branch, response: Message, now: float) -> None:
+        """A final response came, maybe a late one."""
+
+    def branch_ended(self, branch: Branch, now: float) -> None:
+        """The branch has its final status."""
+
+
+class Downstream(Protocol):
+    """What a branch asks of the engine: ways, transactions, timers. Answers come back as calls of the branch."""
+
+    def find_flow(self, branch: Branch, name: str, now: float) -> bool:
+        """Look for the flow of that name: False if it is gone for good, else `flow_ready` or `way_failed` will be called."""
+
+    def open(self, branch: Branch, hop: NextHop, now: float) -> None:
+        """Find or make a flow to a literal address; then `flow_ready` or `way_failed`."""
+
+    def resolve(self, branch: Branch, host: str, now: float) -> None:
+        """Look a host name up; then `resolved`."""
+
+    def send(self, branch: Branch, flow: Flow, now: float) -> None:
+        """Send the request of a branch on `flow` as a new client transaction."""
+
+    def send_cancel(self, branch: Branch, reason: str, now: float) -> None:
+        """Send CANCEL for the try of a branch that has had a provisional response."""
+
+    def abandon(self, branch: Branch, now: float) -> None:
+        """Stop retransmitting the current try; a late response is still let through."""
+
+    def start_timer(self, branch: Branch, delay: float, letter: int, now: float) -> None:
+        """Call `fire(letter)` after `delay` seconds."""
+
+
+class Branch:
+    """One target, its tries and its state. `status` is the last one heard, or ours once it has ended."""
+
+    __slots__ = (
+        "authorized",
+        "cancel_reason",
+        "deadline",
+        "early",
+        "ended",
+        "failure",
+        "fork",
+        "hops",
+        "outlet",
+        "request",
+        "response",
+        "status",
+        "target",
+        "transaction",
+        "tries",
+        "unwanted",
+        "ways",
+    )
+
+    def __init__(self, fork: BranchOwner, target: Target, outlet: Downstream) -> None:
+        self.fork = fork
+        self.target = target
+        self.outlet = outlet
+        self.ways: deque[Target] | None = deque(target.alternatives) if target.alternatives else None
+        self.hops: deque[NextHop] | None = None  # of the current way, still to be tried
+        self.status = 0
+        self.response: Message | None = None  # the best final one
+        self.early = False
+        self.unwanted = False  # CANCEL is sent, or will be as soon as a provisional allows it
+        self.ended = False
+        self.authorized = False  # credentials were sent once
+        self.failure = 503  # what the last way that failed amounts to
+        self.deadline = 0.0  # of timer C, or of the silence after a CANCEL
+        self.transaction: object = None  # the engine's handle of the current try
+        self.request: Message | None = None  # set when the next try sends something else (credentials)
+        self.cancel_reason = ""
+        self.tries = 0
+
+    # ways -------------------------------------------------------------------------------------------------------------
+    def start(self, now: float) -> None:
+        """Try the first way."""
+        first = self.fork.request.first
+        if first is not None:
+            self.outlet.start_timer(self, first, BranchTimer.FIRST, now)
+        self._try_target(now)
+
+    def _try_target(self, now: float) -> None:
+        target = self.target
+        if target.flow and self.outlet.find_flow(self, target.flow, now):
+            return
+        if target.by_flow:
+            self.way_failed(480, now)  # a dead connection: the phone has to come back by itself
+            return
+        try:
+            hop = next_hop(parse_uri(self._next_uri()))
+        except UriError as error:
+            self.way_failed(error.status, now)
+            return
+        if hop.literal:
+            self.outlet.open(self, hop, now)
+        else:
+            self.hops = deque((hop,))
+            self.outlet.resolve(self, hop.host, now)
+
+    def _next_uri(self) -> str:
+        target = self.target
+        if target.next_hop:
+            return target.next_hop
+        if target.path:
+            return bare_uri(target.path[0])
+        return self.fork.next_route or target.uri
+
+    def resolved(self, addresses: Sequence[str], now: float) -> None:
+        """The addresses of the host name of this way, none if the look-up failed."""
+        if self.ended or not self.hops:
+            return
+        hop = self.hops.popleft()
+        self.hops.extend(
+            NextHop(hop.transport, address, hop.port, literal=True, server_name=hop.server_name)
+            for address in addresses
+        )
+        self._try_hop(503, now)
+
+    def flow_ready(self, flow: Flow, now: float) -> None:
+        """There is a flow for this way."""
+        if self.ended:
+            return
+        if self.unwanted:
+            self.end(487, None, now)  # cancelled before anything was sent
+            return
+        self.tries += 1
+        self.status = 0
+        if self.hops or self.ways:
+            self.outlet.start_timer(self, GIVE_UP, BranchTimer.GIVE_UP, now)
+        self.outlet.send(self, flow, now)
+
+    def way_failed(self, status: int, now: float) -> None:
+        """This way cannot be used: no flow, refused, unreachable. `status` is what it amounts to if nothing is left."""
+        if self.ended or self.status >= 100:
+            return  # a response was heard: the transaction decides
+        if self.unwanted:
+            self.end(487, None, now)
+            return
+        self._try_hop(status, now)
+
+    def _try_hop(self, status: int, now: float) -> None:
+        self.failure = status
+        if self.hops:
+            self.outlet.open(self, self.hops.popleft(), now)
+        elif self.ways:
+            self.target = self.ways.popleft()
+            self._try_target(now)
+        else:
+            self.end(self.failure, None, now)
+
+    # what happens to the current try ------------------------------------------------------------------------------------
+    def provisional(self, response: Message, now: float) -> None:
+        """A 1xx response of the current try."""
+        if self.ended:
+            return
+        self.status = response.status
+        if self.unwanted:
+            self._cancel_now(now)
+        elif response.status > 100:
+            self.early = True
+            self.deadline = now + TIMER_C  # RFC 3261 16.7 step 2
+
+    def timed_out(self, now: float) -> None:
+        """Timer B or F: no final response."""
+        if not self.ended:
+            if self.status < 100 and not self.unwanted and (self.hops or self.ways):
+                self._try_hop(408, now)
+            else:
+                self.end(487 if self.unwanted else 408, None, now)
+
+    def start_timer_c(self, now: float) -> None:
+        """Timer C runs from the sending of an INVITE (RFC 3261 16.6 step 11)."""
+        if not self.deadline:
+            self.outlet.start_timer(self, CHECK, BranchTimer.TIMER_C, now)
+        self.deadline = now + TIMER_C
+
+    def fire(self, letter: int, now: float) -> None:
+        """A timer that this branch started has come."""
+        if self.ended:
+            return
+        if letter == BranchTimer.GIVE_UP:
+            if self.status < 100 and not self.unwanted and (self.hops or self.ways):
+                self.outlet.abandon(self, now)
+                self._try_hop(408, now)
+        elif letter == BranchTimer.FIRST:
+            if self.status < 100:
+                self.outlet.abandon(self, now)
+                self.end(408, None, now)
+        elif self.deadline > now:
+            self.outlet.start_timer(self, min(CHECK, self.deadline - now), letter, now)
+        elif letter == BranchTimer.SILENCE or self.unwanted or self.status < 100:
+            self.end(487 if self.unwanted else 408, None, now)
+        else:
+            self.drop("", now)  # RFC 3261 16.8: CANCEL, then wait for the 487
+
+    # its end ------------------------------------------------------------------------------------------------------------
+    def drop(self, reason: str, now: float) -> None:
+        """Nobody wants the answer of this branch any more: CANCEL it, at once or at its first provisional (RFC 3261 9.1)."""
+        if self.ended or self.unwanted:
+            return
+        self.unwanted = True
+        self.cancel_reason = reason
+        if not self.fork.invite:
+            return  # only an INVITE can be cancelled (RFC 3261 9.1)
+        self.deadline = now + SILENCE
+        self.outlet.start_timer(self, SILENCE, BranchTimer.SILENCE, now)
+        if self.status >= 100:
+            self._cancel_now(now)
+
+    def _cancel_now(self, now: float) -> None:
+        if self.tries and self.fork.invite:
+            self.tries = 0  # one CANCEL is enough
+            self.outlet.send_cancel(self, self.cancel_reason, now)
+
+    def end(self, status: int, response: Message | None, now: float) -> None:
+        """The branch has its final status."""
+        self.ended = True
+        self.status = status
+        self.response = response
+        self.hops = self.ways = None
+        self.fork.branch_ended(self, now)

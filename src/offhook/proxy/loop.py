@@ -1,0 +1,36 @@
+"""Loops told from spirals (RFC 5393 4.2): a hash over all that routing depends on, carried in the branch of our Via."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2s
+
+from offhook.message.interface import Core
+from offhook.message.message import Message
+
+__all__ = ["LOOP_HASH_SIZE", "loop_hash", "looped"]
+
+LOOP_HASH_SIZE = 8  # hexadecimal digits at the end of the branch
+
+
+def loop_hash(message: Message, core: Core) -> str:
+    """The hash of the request as received: Request-URI, tags, Call-ID, CSeq number and Route (RFC 5393 4.2.2)."""
+    text = (
+        f"{message.uri}\0{core.from_tag}\0{core.to_tag}\0{core.call_id}\0{core.cseq}\0{core.route}"
+    )
+    data = text.encode("utf-8", "surrogateescape")
+    return blake2s(data, digest_size=LOOP_HASH_SIZE // 2).hexdigest()
+
+
+def looped(vias: Iterable[str], own: Iterable[str], digest: str) -> bool:
+    """True if a Via value of ours among `vias` carries the same hash: the request has come back unchanged.
+
+    `own` are beginnings of Via values that we write, with their host and port.
+    """
+    marks = tuple(own)
+    for via in vias:
+        if via.startswith(marks):
+            branch = via.partition(";branch=")[2].partition(";")[0]
+            if branch.endswith(digest):
+                return True
+    return False
