@@ -1,0 +1,122 @@
+"""Accepts connections: limits first, then the TLS handshake, each connection alone under its
+deadline (RFC 3261 18.2.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+
+from offhook.runtime.binding import prepare_stream
+from offhook.runtime.certificate_names import identities
+from offhook.runtime.connections import Connections
+from offhook.runtime.tcp import Stream
+from offhook.transport.flow import Listener
+
+__all__ = ["Acceptor"]
+
+ACCEPT_BATCH = 64  # connections taken in one wake-up
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+EXHAUSTED_PAUSE = 1.0  # seconds until accepting is tried again without descriptors or memory
+
+
+class Acceptor:
+    """One listening socket. `context` gives the TLS context of the moment, None for plain TCP."""
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        listener: Listener,
+        connections: Connections,
+        *,
+        context: Callable[[], ssl.SSLContext | None],
+    ) -> None:
+        self.listener = listener
+        self._socket = bound
+        self._connections = connections
+        self._context = context
+        self._loop = asyncio.get_running_loop()
+        self._serving: set[asyncio.Task[None]] = set()
+        self._pause: asyncio.TimerHandle | None = None
+        self._resume()
+
+    async def close(self) -> None:
+        """Accept no more; handshakes in progress end. Established connections stay."""
+        if self._socket.fileno() < 0:
+            return
+        self._loop.remove_reader(self._socket.fileno())
+        if self._pause is not None:
+            self._pause.cancel()
+        self._socket.close()
+        serving = list(self._serving)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
+    def _resume(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._socket.fileno(), self._acceptable)
+
+    def _acceptable(self) -> None:
+        for _ in range(ACCEPT_BATCH):
+            try:
+                peer, address = self._socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in EXHAUSTED:
+                    self._loop.remove_reader(self._socket.fileno())
+                    self._pause = self._loop.call_later(EXHAUSTED_PAUSE, self._resume)
+                    return
+                continue  # that connection broke before it was taken
+            self._take(peer, address[0])
+
+    def _take(self, peer: socket.socket, host: str) -> None:
+        if not self._connections.admit(host):
+            peer.close()
+            return
+        task = self._loop.create_task(self._serve(peer, host))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, peer: socket.socket, host: str) -> None:
+        stream = self._connections.stream()
+        stream.host = host
+        stream.watch(self._established, self._ended)
+        context = self._context()
+        deadline = self._connections.limits.handshake_deadline if context else None
+        try:
+            peer.setblocking(False)
+            prepare_stream(peer)
+            await self._loop.connect_accepted_socket(
+                lambda: stream, peer, ssl=context, ssl_handshake_timeout=deadline
+            )
+        except OSError:  # all of ssl's errors and the deadline are; nobody waits for the answer
+            if stream.transport is None:
+                self._connections.counters.handshake_failures += 1
+                self._connections.release(host)
+                peer.close()
+        except asyncio.CancelledError:
+            if stream.transport is None:
+                self._connections.release(host)
+                peer.close()
+            raise
+
+    def _established(self, stream: Stream) -> None:
+        assert stream.transport is not None
+        remote = stream.transport.get_extra_info("peername")
+        if not remote:  # gone already
+            stream.abort("closed by the peer")
+            return
+        stream.identities = identities(stream.transport.get_extra_info("peercert"))
+        connections = self._connections
+        connections.counters.connections_accepted += 1
+        connections.sink.flow_accepted(connections.enter(stream, self.listener, remote[:2]))
+        connections.sink.flush()
+
+    def _ended(self, stream: Stream) -> None:
+        self._connections.release(stream.host)
+        self._connections.leave(stream)

@@ -1,0 +1,23 @@
+"""One short phrase for an error of a socket, the same on every event loop: for logs, journals and
+`flow_lost`.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+__all__ = ["reason"]
+
+
+def reason(error: Exception) -> str:
+    """In lower case, without the numbers of the operating system."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {(error.reason or 'protocol error').lower().replace('_', ' ')}"
+    if isinstance(error, OSError) and error.errno:
+        text = os.strerror(error.errno)  # asyncio writes its own text into `strerror`
+    else:
+        text = str(error) or type(error).__name__
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,252 @@
+"""The real network: UDP, TCP and TLS sockets, the system's name servers and clocks behind the one
+seam (`network.Network`).
+
+Answers that can be given at once come before `open` or `resolve` returns; the `flush` that belongs
+to them follows in the next turn of the loop, so that a sink in the middle of its own flush is not
+entered again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from offhook.engine.actions import Open
+from offhook.errors import StartError, UsageError
+from offhook.runtime.accept import Acceptor
+from offhook.runtime.binding import LAST_PORT, bind_datagrams, bind_streams, checked
+from offhook.runtime.connect import Connector
+from offhook.runtime.connections import Connections
+from offhook.runtime.counters import Counters
+from offhook.runtime.dns import Resolver
+from offhook.runtime.limits import Limits
+from offhook.runtime.listener_choice import B, choose
+from offhook.runtime.network import Sink
+from offhook.runtime.reasons import reason
+from offhook.runtime.route_probe import RouteProbe, canonical
+from offhook.runtime.start_errors import listener_text
+from offhook.runtime.tls import TlsContexts, TlsFiles
+from offhook.runtime.udp import (
+    ConcreteSocket,
+    DatagramFlow,
+    DatagramSetting,
+    DatagramSocket,
+    WildcardSocket,
+)
+from offhook.transport.flow import Flow, Listener
+
+__all__ = ["SocketNetwork"]
+
+
+class SocketNetwork:
+    """Implements `Network`. Make it on a running loop; one use: attach, listen, stop.
+
+    `tls`: certificate files for TLS listeners and for what we connect to. `name_servers`: (address,
+    port) of DNS servers, none = the system's. `share_port`: several processes listen on one port
+    (SO_REUSEPORT). Raises StartError for unusable TLS files.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        tls: TlsFiles | None = None,
+        name_servers: Sequence[tuple[str, int]] = (),
+        share_port: bool = False,
+    ) -> None:
+        self.counters = Counters()
+        self._limits = limits or Limits()
+        self._tls = TlsContexts(tls or TlsFiles())
+        self._resolver = Resolver(counters=self.counters, name_servers=name_servers)
+        self._share_port = share_port
+        self._loop = asyncio.get_running_loop()
+        self._sink: Sink | None = None
+        self._connections: Connections | None = None
+        self._connector: Connector | None = None
+        self._datagrams: list[DatagramSocket] = []
+        self._acceptors: list[Acceptor] = []
+        self._flush_due = False
+        self._routes = RouteProbe(self._limits.route_memory)
+        self._setting = DatagramSetting(self._limits, self.counters, self._routes)
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._loop.time()
+
+    def unix(self) -> float:
+        """Seconds since 1970, UTC."""
+        return time.time()
+
+    def attach(self, sink: Sink) -> None:
+        """Name the receiver of everything that follows; once, before `listen`."""
+        self._sink = sink
+        self._connections = Connections(sink, self._limits, self.counters)
+        self._connector = Connector(self._connections, context=lambda: self._tls.client)
+
+    def reload_tls(self, files: TlsFiles) -> None:
+        """Use other certificates from the next connection on. StartError, and nothing changed, if
+        they cannot be used.
+        """
+        self._tls = TlsContexts(files)
+
+    async def listen(self, listener: Listener) -> Listener:
+        """Bind; returns the listener with its real port. Raises StartError with one actionable
+        line.
+        """
+        listener = checked(listener)
+        if listener.transport == "UDP":
+            return self._listen_datagrams(listener)
+        if listener.transport not in ("TCP", "TLS"):
+            raise StartError(f"{listener_text(listener)}: not available - use udp, tcp or tls")
+        if listener.transport == "TLS" and self._tls.server is None:
+            raise StartError(
+                f"{listener_text(listener)}: no certificate - set certificate and key in [tls]"
+            )
+        return self._listen_streams(listener)
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send now or queue; a full queue of a slow stream peer closes that stream alone."""
+        if isinstance(flow, DatagramFlow):
+            flow.socket.send(flow, data)
+        elif self._connections is not None and (stream := self._connections.of(flow)) is not None:
+            stream.send(data)
+
+    def open(self, request: Open) -> None:
+        """Answered through the sink, possibly before this returns."""
+        sink, _, connector = self._attached()
+        self._flush_soon()
+        port = request.destination[1]
+        if not 1 <= port <= LAST_PORT:
+            sink.open_failed(request.ticket, f"port {port} is not in 1..{LAST_PORT}")
+            return
+        try:
+            if request.transport == "UDP":
+                sink.flow_opened(request.ticket, self._datagram_flow(request))
+                return
+            target = replace(request, destination=(canonical(request.destination[0]), port))
+            connector.open(target, self._listener_for(target))
+        except OSError as error:
+            sink.open_failed(request.ticket, reason(error))
+
+    def close(self, flow: Flow) -> None:
+        """Close a connection after its queue has drained, bounded by a deadline."""
+        stream = self._connections.of(flow) if self._connections is not None else None
+        if stream is not None:
+            stream.close("closed")
+
+    def resolve(self, ticket: int, host: str) -> None:
+        """A and AAAA look-up with deadline and cache, answered through the sink."""
+        sink, _, _ = self._attached()
+
+        def answer(addresses: Sequence[str]) -> None:
+            sink.resolved(ticket, addresses)
+            self._flush_soon()
+
+        self._resolver.resolve(host, answer)
+
+    def connections(self) -> Sequence[Flow]:
+        """The open connections."""
+        return self._connections.flows() if self._connections is not None else []
+
+    async def stop(self) -> None:
+        """Close every socket: connections after what is queued on them has left, bounded by the
+        close deadline.
+        """
+        for acceptor in self._acceptors:
+            await acceptor.close()
+        await self._resolver.close()
+        if self._connector is not None:
+            await self._connector.close()
+        if self._connections is not None:
+            await self._connections.close()
+        for datagrams in self._datagrams:
+            datagrams.close()
+        self._acceptors.clear()
+        self._datagrams.clear()
+
+    def _attached(self) -> tuple[Sink, Connections, Connector]:
+        if self._sink is None or self._connections is None or self._connector is None:
+            raise UsageError("attach a sink before using the network")
+        return self._sink, self._connections, self._connector
+
+    def _listen_datagrams(self, listener: Listener) -> Listener:
+        sink, _, _ = self._attached()
+        bound = bind_datagrams(listener, self._limits, share_port=self._share_port)
+        listener = replace(listener, port=bound.getsockname()[1])
+        kind = WildcardSocket if listener.wildcard else ConcreteSocket
+        self._datagrams.append(kind(bound, listener, sink, setting=self._setting))
+        return listener
+
+    def _listen_streams(self, listener: Listener) -> Listener:
+        _, connections, _ = self._attached()
+        bound = bind_streams(listener, self._limits, share_port=self._share_port)
+        listener = replace(listener, port=bound.getsockname()[1])
+        encrypted = listener.transport == "TLS"
+        self._acceptors.append(
+            Acceptor(
+                bound,
+                listener,
+                connections,
+                context=lambda: self._tls.server if encrypted else None,
+            )
+        )
+        return listener
+
+    def _datagram_flow(self, request: Open) -> Flow:
+        host = request.destination[0]
+        candidates = _matching(self._datagrams, request)
+        chosen = choose(candidates, request.local, lambda: self._routes.local_address(host))
+        if chosen is None:
+            raise OSError(_nothing_there(request, found=bool(candidates)))
+        return chosen.flow_to(request.destination, request.local)
+
+    def _listener_for(self, request: Open) -> Listener:
+        """What Via shows on a connection of ours: the profile's listener, else the connection's own
+        address.
+        """
+        host = request.destination[0]
+        candidates = _matching(self._acceptors, request)
+        chosen = choose(candidates, request.local, lambda: self._routes.local_address(host))
+        if chosen is not None:
+            return chosen.listener
+        return Listener(
+            request.profile, request.transport, host="", port=0, advertise=self._advertised(request)
+        )
+
+    def _advertised(self, request: Open) -> str:
+        bound: list[DatagramSocket | Acceptor] = [*self._acceptors, *self._datagrams]
+        shown = [
+            entry.listener.advertise for entry in bound if entry.listener.profile == request.profile
+        ]
+        return next(filter(None, shown), "")
+
+    def _flush_soon(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        if self._sink is not None:
+            self._sink.flush()
+
+
+def _matching(bound: Sequence[B], request: Open) -> list[B]:
+    """The sockets of the wanted profile, transport and IP version."""
+    ipv6 = ":" in request.destination[0]
+    return [
+        entry
+        for entry in bound
+        if (listener := entry.listener).profile == request.profile
+        and listener.transport == request.transport
+        and listener.ipv6 == ipv6
+    ]
+
+
+def _nothing_there(request: Open, *, found: bool) -> str:
+    if found:
+        return f"profile {request.profile} has no {request.transport} listener on {request.local}"
+    version = "IPv6" if ":" in request.destination[0] else "IPv4"
+    return f"profile {request.profile} has no {request.transport} listener for {version}"
