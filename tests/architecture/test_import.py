@@ -1,0 +1,26 @@
+"""`import offhook` costs next to nothing: what is heavy is imported where it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = {
+    "asyncio",
+    "dns",
+    "numpy",
+    "pydantic",
+    "rich",
+    "sqlalchemy",
+    "structlog",
+    "typer",
+    "uvloop",
+}
+
+
+def test_the_front_door_is_light() -> None:
+    program = "import sys, offhook; print(*{name.partition('.')[0] for name in sys.modules})"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert not HEAVY & set(result.stdout.split())
