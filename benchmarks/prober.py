@@ -27,7 +27,7 @@ __all__ = ["main"]
 ANSWER_SECONDS = 1.0  # a probe without an answer by then is lost
 MAX_DATAGRAM = 65535
 SO_TIMESTAMPNS = 35  # Linux; the module `socket` has no name for it on 3.11
-USER = "prober"
+USER = f"prober{os.getpid()}"  # a binding of its own, or the call would fork to earlier ones
 
 
 @dataclass(frozen=True, slots=True)

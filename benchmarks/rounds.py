@@ -74,6 +74,14 @@ class LevelResult:
             return None
         return values[0] / values[1]
 
+    def has(self, label: str) -> bool:
+        """True if this server took part."""
+        return any(series.label == label for series in self.series)
+
+    def without_rounds(self) -> list[str]:
+        """The servers of which no round counts."""
+        return [series.label for series in self.series if not series.valid()]
+
     def _named(self, label: str) -> Series:
         return next(series for series in self.series if series.label == label)
 

@@ -1,0 +1,153 @@
+"""offhook as the server under test: a configuration, accounts by its own command, `serve`.
+
+Bindings are in memory for the open registrar and in SQLite for the one that challenges.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.processes import BenchmarkError, start_pinned, stop, wait_until
+from benchmarks.servers import DOMAIN, PASSWORD, Access, Place
+
+__all__ = ["ROOT", "Offhook", "offhook_program"]
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 15.0
+COMMAND_SECONDS = 30.0
+
+CONFIGURATION = """\
+domains = ["{domain}"]
+
+[profiles.bench]
+listen = ["udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}"]
+authenticate = {authenticate}
+registrar = true
+
+[storage]
+url = "{storage}"
+
+[admin]
+socket = "offhook.sock"
+
+[log]
+level = "warning"
+"""
+
+
+def offhook_program() -> Path:
+    """The installed command of this work tree."""
+    return ROOT / ".venv" / "bin" / "offhook"
+
+
+class Offhook:
+    """A running `offhook serve`; `ready_seconds` is the time from its start to the line `ready`."""
+
+    def __init__(
+        self, place: Place, access: Access, *, users: int = 0, name: str = "offhook"
+    ) -> None:
+        """Makes the accounts u0 to u(users - 1) if it challenges, starts, returns at `ready`.
+
+        Raises BenchmarkError with the end of its log if it does not start.
+        """
+        self.name = name
+        self.place = place
+        place.folder.mkdir(parents=True, exist_ok=True)
+        self._configuration = place.folder / "offhook.toml"
+        self._configuration.write_text(_configuration(place, access))
+        if access is Access.DIGEST:
+            self._add_users(users)
+        self._log_path = place.folder / "offhook.log"
+        started = time.monotonic()
+        command = [str(offhook_program()), "serve", "--config", str(self._configuration)]
+        with self._log_path.open("wb") as log:
+            self._process = start_pinned(
+                command, place.core, output=log, folder=place.folder, environment=_environment()
+            )
+        self.pid = self._process.pid
+        try:
+            wait_until(self._is_ready, START_SECONDS, "offhook to print `ready`")
+        except BenchmarkError as error:
+            self.stop()
+            raise BenchmarkError(f"{error}\n{self._log_path.read_text()[-2000:]}") from error
+        self.ready_seconds = time.monotonic() - started
+
+    def _is_ready(self) -> bool:
+        if self._process.poll() is not None:
+            raise BenchmarkError("offhook ended at start")
+        return "ready" in self._log_path.read_text().splitlines()
+
+    def _add_users(self, count: int) -> None:
+        for number in range(count):
+            self._run("user", "add", f"u{number}@{DOMAIN}", "--password-stdin", given=PASSWORD)
+
+    def _run(self, *arguments: str, given: str = "") -> str:
+        answer = subprocess.run(
+            [str(offhook_program()), *arguments, "--config", str(self._configuration)],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            env=_environment(),
+            check=False,
+        )
+        if answer.returncode != 0:
+            command = " ".join(arguments)
+            raise BenchmarkError(f"offhook {command} failed: {answer.stderr[-1000:]}")
+        return answer.stdout
+
+    def received(self) -> int | None:
+        """Messages received, if `offhook ctl status --json` tells."""
+        return _number(self._status(), "received")
+
+    def transactions(self) -> int | None:
+        """Transactions held now, if `offhook ctl transactions --json` tells."""
+        try:
+            answer: object = json.loads(self._run("ctl", "transactions", "--json"))
+        except (BenchmarkError, ValueError):
+            return None
+        if isinstance(answer, list):
+            return len(answer)
+        return _number(answer, "total")
+
+    def _status(self) -> object:
+        try:
+            answer: object = json.loads(self._run("ctl", "status", "--json"))
+        except (BenchmarkError, ValueError):
+            return None
+        return answer
+
+    def stop(self) -> None:
+        """End it."""
+        stop(self._process)
+
+
+def _configuration(place: Place, access: Access) -> str:
+    challenges = access is Access.DIGEST
+    return CONFIGURATION.format(
+        domain=DOMAIN,
+        port=place.port,
+        authenticate="true" if challenges else "false",
+        storage="sqlite:offhook.db" if challenges else "memory:",
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what would change the server's configuration."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
+
+
+def _number(value: object, name: str) -> int | None:
+    """The first number of that name in nested JSON objects."""
+    if not isinstance(value, Mapping):
+        return None
+    found = value.get(name)
+    if isinstance(found, int):
+        return found
+    inner = (_number(item, name) for item in value.values())
+    return next((item for item in inner if item is not None), None)
