@@ -18,7 +18,7 @@ from offhook.message.headers.address import read_name_addr
 from offhook.message.headers.via import read_via
 from offhook.message.interface import Core
 
-__all__ = ["address_tag", "read_core"]
+__all__ = ["is_plain_address", "read_core"]
 
 _VIA = re.compile(
     r"SIP/2\.0/([A-Z]{2,4}) ([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?"
@@ -38,6 +38,7 @@ _MANDATORY = (
     ("call-id", "Call-ID"),
     ("cseq", "CSeq"),
 )  # RFC 3261 8.1.1
+_CACHED = limits.CACHED_TEXT
 _HOPS = {str(hops): hops for hops in range(limits.HOPS + 1)}
 
 
@@ -70,9 +71,7 @@ def read_core(index: dict[str, str]) -> Core:
             raise MessageError(400, "Bad Via: bad port")
     if not call_id or not call_id.isprintable() or " " in call_id:
         call_id = _careful_call_id(call_id)
-    cseq, method = (
-        read_cseq(sequence) if len(sequence) < limits.CACHED_TEXT else _read_cseq(sequence)
-    )
+    cseq, method = _read_cseq(sequence)
     hops = 70  # RFC 3261 16.6 step 3
     if "max-forwards" in index:
         value = index["max-forwards"]
@@ -86,11 +85,9 @@ def read_core(index: dict[str, str]) -> Core:
         call_id,
         cseq,
         method,
-        address_tag(sender, "From")
-        if len(sender) < limits.CACHED_TEXT
-        else _address_tag(sender, "From"),
-        address_tag(recipient, "To")
-        if len(recipient) < limits.CACHED_TEXT
+        _remembered_tag(sender, "From") if len(sender) < _CACHED else _address_tag(sender, "From"),
+        _remembered_tag(recipient, "To")
+        if len(recipient) < _CACHED
         else _address_tag(recipient, "To"),
         hops,
         _top_route(index["route"]) if "route" in index else "",
@@ -121,17 +118,15 @@ def _careful_call_id(value: str) -> str:
     return trimmed
 
 
+@lru_cache(maxsize=limits.ADDRESS_CACHE)  # a fault is not remembered, so no long text is
 def _read_cseq(value: str) -> tuple[int, str]:
     parts = value.split()
-    if len(parts) != 2 or not is_token(parts[1]):
+    if len(value) > limits.CACHED_TEXT or len(parts) != 2 or not is_token(parts[1]):
         raise MessageError(400, "Bad CSeq")
     try:
         return number(parts[0], limits.CSEQ, "number"), parts[1]
     except GrammarError as fault:
         raise MessageError(400, f"Bad CSeq: {fault}") from None
-
-
-read_cseq = lru_cache(maxsize=limits.ADDRESS_CACHE)(_read_cseq)
 
 
 def _careful_hops(value: str) -> int:
@@ -151,7 +146,13 @@ def _address_tag(value: str, label: str) -> str:
         raise MessageError(400, f"Bad {label}: {fault}") from None
 
 
-address_tag = lru_cache(maxsize=limits.ADDRESS_CACHE)(_address_tag)
+_remembered_tag = lru_cache(maxsize=limits.ADDRESS_CACHE)(_address_tag)
+
+
+def is_plain_address(value: str) -> bool:
+    """True if the fast way proves that this is one address of the usual form, without
+    parameters."""
+    return _ADDRESS.match(value) is not None
 
 
 def _top_route(value: str) -> str:

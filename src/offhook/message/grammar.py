@@ -155,13 +155,10 @@ def split_parameters(text: str) -> tuple[str, list[tuple[str, str | None]]]:
     return text[:semicolon].strip(" \t"), parameter_items(text, semicolon)
 
 
+@lru_cache(maxsize=limits.ADDRESS_CACHE)  # a fault is not remembered, so no long text is
 def read_host(text: str) -> str:
     """A host as it is kept: lower case, an IPv6 reference without its brackets (RFC 3261 25.1, RFC
     5954 4.1)."""
-    return _read_host(text) if len(text) > limits.CACHED_TEXT else _remembered_host(text)
-
-
-def _read_host(text: str) -> str:
     if text[:1] == "[":
         return _read_ipv6(text)
     if len(text) > 255 or _HOST_NAME.fullmatch(text) is None or ".." in text:
@@ -173,9 +170,6 @@ def _read_host(text: str) -> str:
         except ValueError:
             raise GrammarError("bad IPv4 address") from None
     return lowered
-
-
-_remembered_host = lru_cache(maxsize=limits.ADDRESS_CACHE)(_read_host)
 
 
 def _read_ipv6(text: str) -> str:

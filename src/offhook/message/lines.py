@@ -9,7 +9,7 @@ differently.
 
 from __future__ import annotations
 
-__all__ = ["find_head_end", "has_stray_end", "head_mark", "header_lines", "unfold", "value_of"]
+__all__ = ["has_stray_end", "head_mark", "split_head", "unfold", "value_of"]
 
 CRLF_END = b"\r\n\r\n"
 LF_END = b"\n\n"
@@ -26,31 +26,35 @@ def head_mark(data: bytes | bytearray, start: int = 0, seen: int = 0) -> bytes:
     return CRLF_END if first > start and data[first - 1] == 13 else LF_END
 
 
-def find_head_end(data: bytes) -> tuple[int, int]:
-    """Offsets of the end of the head and of the start of the body, (-1, -1) if there is no end."""
-    mark = head_mark(data)
-    end = data.find(mark) if mark else -1
-    return (-1, -1) if end < 0 else (end, end + len(mark))
-
-
 def has_stray_end(head: bytes) -> bool:
     """True if a CR or LF in this head is not part of a line end."""
     if head_mark(head) == LF_END:
         return b"\r" in head
-    return not head.count(b"\r") == head.count(b"\n") == head.count(b"\r\n")
+    rest = head.replace(b"\r\n", b"")
+    return b"\r" in rest or b"\n" in rest
 
 
-def header_lines(head: str) -> tuple[list[str], bool]:
-    """The lines of a head, folded lines still apart, and whether it has a stray CR or LF (which a
-    space then replaces)."""
-    first = head.find("\n")
-    if first >= 0 and head[first - 1 : first] != "\r":
+def split_head(data: bytes) -> tuple[list[str], int, str]:
+    """The lines of a head (the start line first, folded lines still apart), where the body begins,
+    and what is wrong with the line ends ("" if nothing). A stray CR or LF becomes a space."""
+    fault = ""
+    mark = head_mark(data)
+    end = data.find(mark) if mark else -1
+    if end < 0:
+        fault = "Missing Empty Line"
+        head = data.decode("utf-8", "surrogateescape").rstrip("\r\n")
+        end = len(data)
+    else:
+        head = data[:end].decode("utf-8", "surrogateescape")
+        end += len(mark)
+    if mark is LF_END:
         head = head.replace("\n", "\r\n")
     lines = head.split("\r\n")
-    ends = len(lines) - 1
-    if head.count("\r") == ends == head.count("\n"):
-        return lines, False
-    return [line.replace("\r", " ").replace("\n", " ") for line in lines], True
+    rest = "".join(lines)
+    if "\n" in rest or "\r" in rest:
+        fault = "Stray CR or LF"
+        lines = [line.replace("\r", " ").replace("\n", " ") for line in lines]
+    return lines, end, fault
 
 
 def unfold(line: str) -> str:

@@ -10,7 +10,7 @@ import re
 
 from offhook.errors import MessageError
 from offhook.message import limits
-from offhook.message.lines import find_head_end, header_lines
+from offhook.message.lines import split_head
 from offhook.message.message import Message
 from offhook.message.names import SPELLINGS, canonical
 
@@ -21,6 +21,8 @@ _STATUS_LINE = re.compile(
 )
 _VERSION = re.compile(r"[Ss][Ii][Pp]/[0-9]{1,3}\.[0-9]{1,3}\Z")
 _METHOD = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,128}\Z")
+_HEAD = limits.DATAGRAM + 4
+_METHODS = frozenset({"ACK", "BYE", "CANCEL", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "REGISTER"})
 _OCTETS = {str(count): count for count in range(1024)}
 
 
@@ -32,33 +34,28 @@ def parse(data: bytes) -> Message:
     """
     if data[:1] in (b"\r", b"\n"):
         data = data.lstrip(b"\r\n")  # RFC 3261 7.5
-    end, start = find_head_end(data)
-    fault = ""
-    if end < 0:
-        end = start = len(data)
-        fault = "Missing Empty Line"
-    if end > limits.DATAGRAM:
+    lines, start, fault = split_head(data)
+    if start > _HEAD:
         raise MessageError(513, "Message Too Large")
-    head = data[:end].decode("utf-8", "surrogateescape")
-    lines, stray = header_lines(head.rstrip("\r\n") if fault else head)
-    if stray:
-        fault = "Stray CR or LF"
     first = lines.pop(0)
     if len(lines) > limits.HEADER_LINES:
         del lines[limits.HEADER_LINES :]
         fault = "Too Many Header Lines"
     message = Message()
-    if first[:8] == "SIP/2.0 ":
-        _read_status_line(message, first)
-    else:
-        parts = first.split(" ")
-        if len(parts) == 3 and parts[2] == "SIP/2.0" and _METHOD.match(parts[0]) is not None:
-            message.method, message.uri, _ = parts
-        else:
-            fault = _read_odd_start(message, first) or fault
+    message.fault = _read_start(message, first) or fault
+    _index(message, lines)
+    message.body = message.received_body = body = data[start:]
+    if "content-length" in message.index:
+        length = message.index["content-length"]
+        if _OCTETS.get(length) != len(body):
+            _cut_body(message, length)
+    return message
+
+
+def _index(message: Message, lines: list[str]) -> None:
+    """Fill the index; the loop that every header line of every message goes through."""
     index = message.index
-    keys = message.keys
-    add = keys.append
+    add = message.keys.append
     names = SPELLINGS
     for line in lines:
         raw, _, value = line.partition(": ")
@@ -66,8 +63,8 @@ def parse(data: bytes) -> Message:
             key = names[raw]
         else:
             if line[:1] in (" ", "\t", ""):
-                fault = _index_folded(message, lines) or fault
-                break
+                _index_folded(message, lines)
+                return
             raw, colon, value = line.partition(":")
             key = canonical(raw) if colon else ""
             value = value.strip(" \t")
@@ -76,17 +73,36 @@ def parse(data: bytes) -> Message:
             message.repeated.append(key)
         else:
             index[key] = value
-    else:
-        message.lines = lines
-    message.fault = fault
-    body = data[start:]
-    message.body = body
-    if "content-length" in index:
-        length = index["content-length"]
-        if _OCTETS.get(length) != len(body):
-            _cut_body(message, length)
-    message.received_body = message.body
-    return message
+    message.lines = lines
+
+
+def _index_folded(message: Message, lines: list[str]) -> None:
+    """Index a head with folded lines anew: raw lines keep their folds (RFC 3261 7.3.1)."""
+    joined: list[list[str]] = []
+    for line in lines:
+        if line[:1] not in (" ", "\t"):
+            joined.append([line])
+        elif joined:
+            joined[-1].append(line)
+        else:
+            message.fault = "Bad Request Line"  # the start line cannot be folded
+    message.lines = ["\r\n".join(parts) for parts in joined]
+    message.rebuild_index()
+
+
+def _read_start(message: Message, line: str) -> str:
+    """Read the start line; the fault found, if it can be answered."""
+    parts = line.split(" ")
+    if len(parts) == 3 and parts[2] == "SIP/2.0":
+        method = parts[0]
+        if method in _METHODS or _METHOD.match(method) is not None:
+            message.method = method
+            message.uri = parts[1]
+            return ""
+    if line[:4].upper() == "SIP/":
+        _read_status_line(message, line)
+        return ""
+    return _read_odd_start(message, line)
 
 
 def _read_status_line(message: Message, line: str) -> None:
@@ -100,10 +116,7 @@ def _read_status_line(message: Message, line: str) -> None:
 
 
 def _read_odd_start(message: Message, line: str) -> str:
-    """Read any start line but the usual one; the fault found, if it can be answered."""
-    if line[:4].upper() == "SIP/":
-        _read_status_line(message, line)
-        return ""
+    """Read a request line that is not of the usual form."""
     trimmed = line.strip(" \t")
     method, _, rest = trimmed.partition(" ")
     uri, _, version = rest.rpartition(" ")
@@ -116,23 +129,6 @@ def _read_odd_start(message: Message, line: str) -> str:
     if line != f"{method} {uri} {version}" or " " in uri or "\t" in uri:
         return "Bad Request Line"  # RFC 3261 7.1: exactly one space between the parts
     return ""
-
-
-def _index_folded(message: Message, lines: list[str]) -> str:
-    """Index a head with folded lines anew: the raw lines keep their folds, the values lose them
-    (RFC 3261 7.3.1)."""
-    joined: list[list[str]] = []
-    fault = ""
-    for line in lines:
-        if line[:1] not in (" ", "\t"):
-            joined.append([line])
-        elif joined:
-            joined[-1].append(line)
-        else:
-            fault = "Bad Request Line"  # the start line cannot be folded
-    message.lines = ["\r\n".join(parts) for parts in joined]
-    message.rebuild_index()
-    return fault
 
 
 def _cut_body(message: Message, length: str) -> None:

@@ -16,8 +16,9 @@ from offhook.message.lines import has_stray_end, head_mark
 
 __all__ = ["KeepAlive", "StreamFramer"]
 
-_LENGTH = re.compile(
-    rb"\n(?:Content-Length|l)[ \t]*:([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.IGNORECASE
+_LENGTH = re.compile(  # spelt out: a search that ignores case has no literal start and is slow
+    rb"\n(?:[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-[Ll][Ee][Nn][Gg][Tt][Hh]|[Ll])[ \t]*:"
+    rb"([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)"
 )
 _FOLD = re.compile(rb"\r?\n")
 _CR, _LF = 13, 10

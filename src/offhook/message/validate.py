@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from offhook.errors import MessageError, UriError
+from offhook.message.core import is_plain_address
 from offhook.message.headers.address import CONTACT, RECORD_ROUTE, TO
 from offhook.message.headers.via import VIA
 from offhook.message.message import Message
@@ -119,7 +120,9 @@ def _ends(message: Message, role: Role) -> Fault | None:
     """What user agents and registrars act upon besides the core headers."""
     index = message.index
     try:
-        if "contact" in index:
+        if "contact" in index and (
+            "contact" in message.repeated or not is_plain_address(index["contact"])
+        ):
             contacts = message.typed(CONTACT)
             if not contacts or (contacts[0].wildcard and role is not Role.REGISTRAR):
                 return Fault(400, "Bad Contact")
