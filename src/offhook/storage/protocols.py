@@ -1,27 +1,38 @@
-"""What the exchange needs of a store. One contract test suite runs on every implementation; the memory store is its oracle."""
+"""What the exchange needs of a store. One contract test suite runs on every implementation; the
+memory store is its oracle."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from offhook.registrar.binding import Binding
 
-__all__ = ["Account", "AccountStore", "BindingStore", "Change", "ImmediateBindingStore", "Watcher"]
+__all__ = [
+    "Account",
+    "AccountStore",
+    "BindingStore",
+    "Change",
+    "ImmediateBindingStore",
+    "Storage",
+    "Watcher",
+]
 
 T = TypeVar("T")
-Change = Callable[[Sequence[Binding]], tuple[T, Sequence[Binding]]]  # (result, the new bindings of the AoR); pure, may run twice
+# (result, the new bindings of the AoR); pure, may run twice
+Change = Callable[[Sequence[Binding]], tuple[T, Sequence[Binding]]]
 Watcher = Callable[[str, Sequence[Binding], Sequence[Binding]], None]  # (aor, before, after)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user that may register and call. `ha1` maps an algorithm ("MD5", "SHA-256") to the hex HA1; the password is not kept."""
+    """A user that may register and call. `ha1` maps an algorithm ("MD5", "SHA-256") to the hex HA1;
+    the password is not kept."""
 
     user: str
     realm: str
-    ha1: dict[str, str]
+    ha1: dict[str, str] = field(repr=False)  # whoever has it can answer for the user
 
     @property
     def aor(self) -> str:
@@ -49,7 +60,8 @@ class BindingStore(Protocol):
 
 
 class ImmediateBindingStore(BindingStore, Protocol):
-    """A store in this process' memory, which answers without waiting: what the built-in programs use when it is there."""
+    """A store in this process' memory, which answers without waiting: what the built-in programs
+    use when it is there."""
 
     def lookup_now(self, aor: str) -> Sequence[Binding]:
         """As `lookup`."""
@@ -62,7 +74,8 @@ class AccountStore(Protocol):
     """The accounts. Raises StorageError."""
 
     def cached(self, user: str, realm: str) -> tuple[bool, Account | None]:
-        """(True, the account or None if there is none), or (False, None) if it must be looked up by `get`."""
+        """(True, the account or None if there is none), or (False, None) if it must be looked up by
+        `get`."""
 
     async def get(self, user: str, realm: str) -> Account | None:
         """One account."""
@@ -75,3 +88,26 @@ class AccountStore(Protocol):
 
     async def all(self) -> Sequence[Account]:
         """Every account, ordered by realm and user."""
+
+
+class Storage(Protocol):
+    """Everything behind one storage URL, opened by `opening.open_storage`."""
+
+    @property
+    def bindings(self) -> ImmediateBindingStore:
+        """The location service."""
+
+    @property
+    def accounts(self) -> AccountStore:
+        """The accounts."""
+
+    @property
+    def fault(self) -> str:
+        """Why changes are not reaching the disk at the moment, one line; "" while all is well."""
+
+    async def secret(self, name: str, size: int) -> bytes:
+        """A random key of `size` bytes, the same at every call and, where the storage is durable,
+        after a restart."""
+
+    async def close(self) -> None:
+        """Write what is pending and let go."""

@@ -1,0 +1,29 @@
+"""Where state lives: bindings, accounts, random keys.
+
+`protocols` is the contract, `memory` keeps it in this process, `opening.open_storage` gives the
+stores of a URL. The last is not imported here, since it loads the SQL library.
+"""
+
+from offhook.storage.memory import MemoryAccounts, MemoryBindings, MemorySecrets
+from offhook.storage.protocols import (
+    Account,
+    AccountStore,
+    BindingStore,
+    Change,
+    ImmediateBindingStore,
+    Storage,
+    Watcher,
+)
+
+__all__ = [
+    "Account",
+    "AccountStore",
+    "BindingStore",
+    "Change",
+    "ImmediateBindingStore",
+    "MemoryAccounts",
+    "MemoryBindings",
+    "MemorySecrets",
+    "Storage",
+    "Watcher",
+]
