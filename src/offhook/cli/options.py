@@ -12,7 +12,14 @@ import typer
 from offhook.server.config import find, load
 from offhook.server.schema import Config
 
-__all__ = ["ConfigFile", "Database", "Json", "configuration"]
+__all__ = [
+    "Authority",
+    "ConfigFile",
+    "Database",
+    "Json",
+    "Transport",
+    "configuration",
+]
 
 ConfigFile = Annotated[
     Path | None,
@@ -30,6 +37,15 @@ Database = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Transport = Annotated[
+    str | None, typer.Option(metavar="udp|tcp|tls", help="Over the transport of the URI.")
+]
+Authority = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca", metavar="FILE", help="PEM file of whom to trust over TLS (default: tls.ca, system)."
+    ),
+]
 
 
 def configuration(file: Path | None, flags: Mapping[str, object] | None = None) -> Config:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from offhook.cli.output import printable
 from offhook.server.json_value import Json
 
 __all__ = ["draw"]
@@ -63,4 +64,4 @@ def _cell(value: Json) -> str:
         return ", ".join(f"{key}={_cell(item)}" for key, item in value.items())
     if not isinstance(value, str | int):
         return "\n".join(_cell(item) for item in value)
-    return escape("".join(c if c.isprintable() else "?" for c in str(value)))
+    return escape(printable(str(value)))
