@@ -102,18 +102,14 @@ class Offhook:
         return answer.stdout
 
     def received(self) -> int | None:
-        """Messages received, if `offhook ctl status --json` tells."""
-        return _number(self._status(), "received")
+        """Requests and responses received, if `offhook ctl status --json` tells."""
+        status = self._status()
+        counts = _number(status, "requests"), _number(status, "responses")
+        return None if counts[0] is None or counts[1] is None else counts[0] + counts[1]
 
     def transactions(self) -> int | None:
-        """Transactions held now, if `offhook ctl transactions --json` tells."""
-        try:
-            answer: object = json.loads(self._run("ctl", "transactions", "--json"))
-        except (BenchmarkError, ValueError):
-            return None
-        if isinstance(answer, list):
-            return len(answer)
-        return _number(answer, "total")
+        """Transactions held now, if `offhook ctl status --json` tells."""
+        return _number(self._status(), "transactions")
 
     def _status(self) -> object:
         try:

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 PROC = Path("/proc")
-STOP_SECONDS = 5.0  # then the process is killed
+STOP_SECONDS = 2.0  # draining would take longer; then the process is killed
 
 
 class BenchmarkError(Exception):

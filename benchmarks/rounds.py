@@ -108,6 +108,8 @@ def measure_level(
 ) -> LevelResult:
     """Run the rounds of all servers in turns."""
     items = int(pace.seconds * (level.rate or _closed_loop_rate(benches[0], workload, level)))
+    if not level.rate:
+        items = min(items, workload.most_items)
     series = [Series(bench.server.name) for bench in benches]
     meters = [_Meter(bench) for bench in benches]
     for attempt in range(pace.rounds + SPARE_ROUNDS):

@@ -39,6 +39,7 @@ class Workload:
     transport: str = "UDP"
     calls: bool = False  # a second SIPp takes the calls
     warm_up: int = 500
+    most_items: int = 15000  # of one round: finished transactions stay for 32 s, and have a limit
 
 
 WORKLOADS = (
@@ -57,6 +58,7 @@ WORKLOADS = (
         (Level("low", rate=300), Level("high", rate=1000), Level("closed", users=32)),
         budget=2.0,
         warm_up=1000,
+        most_items=8000,
     ),
     Workload(
         "call",
@@ -65,6 +67,7 @@ WORKLOADS = (
         (Level("low", rate=100), Level("high", rate=1000), Level("closed", users=32)),
         budget=2.0,
         calls=True,
+        most_items=6000,
     ),
     Workload(
         "call-tcp",
