@@ -54,8 +54,17 @@ def repeat_response(machine: ServerNonInvite, _now: float, _data: bytes) -> bool
     return False
 
 
+def set_f(machine: ServerNonInvite, now: float, _data: bytes) -> bool:
+    """Set F, for the rest of its time: only a slow user costs this timer."""
+    timing = machine.timers.timing
+    rest = timing.timer_f - timing.trying_non_invite
+    machine.timers.start(rest, now, machine, Input.TIMER_F)
+    return False
+
+
 def ask_for_100(machine: ServerNonInvite, now: float, _data: bytes) -> bool:
-    """Without another response a 100 is owed by now (RFC 4320 4.1)."""
+    """Without another response a 100 is owed by now (RFC 4320 4.1); set F."""
+    set_f(machine, now, b"")
     machine.owner.trying(machine, now)  # RFC 4320 4.1
     return False
 
@@ -92,6 +101,7 @@ TABLE: dict[State, dict[Input, tuple[Action, State]]] = {
         Input.TIMER_F: (tell_timeout, State.TERMINATED),
     },
     State.PROCEEDING: {
+        Input.TIMER_TRYING: (set_f, State.PROCEEDING),
         Input.REQUEST: (repeat_response, State.PROCEEDING),  # RFC 3261 17.2.2
         Input.PROVISIONAL: (send_response, State.PROCEEDING),
         Input.FINAL: (complete, State.COMPLETED),
@@ -106,7 +116,7 @@ TABLE: dict[State, dict[Input, tuple[Action, State]]] = {
 IGNORED: dict[State, frozenset[Input]] = {
     # SEND_FAILED: who reports it is the one to be told, and no state changes (RFC 6026 8.8).
     State.TRYING: frozenset({Input.REQUEST, Input.FORBIDDEN, Input.SEND_FAILED}),
-    State.PROCEEDING: frozenset({Input.FORBIDDEN, Input.SEND_FAILED, Input.TIMER_TRYING}),
+    State.PROCEEDING: frozenset({Input.FORBIDDEN, Input.SEND_FAILED}),
     State.COMPLETED: frozenset(
         {
             Input.PROVISIONAL,
@@ -141,9 +151,7 @@ class ServerNonInvite(ServerTransaction):
         self.state = State.TRYING
         self.last = b""
         self.claimed = ""
-        timing = timers.timing
-        timers.start(timing.trying_non_invite, now, self, Input.TIMER_TRYING)
-        timers.start(timing.timer_f, now, self, Input.TIMER_F)
+        timers.start(timers.timing.trying_non_invite, now, self, Input.TIMER_TRYING)
 
     @property
     def answered(self) -> bool:

@@ -85,9 +85,10 @@ def test_over_a_reliable_transport_a_100_may_go_at_once_and_is_not_owed_again() 
     wire = Wire()
     machine = trying(wire, TCP)
     machine.respond(100, TRYING, 0.0)
-    wire.run(20)
+    wire.run(100)
     assert wire.sent == [(0, TRYING)]
     assert wire.trying_at == []
+    assert wire.timeouts == wire.ends == [32.0]
 
 
 @pytest.mark.rfc("4320", "4.1")
