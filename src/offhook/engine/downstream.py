@@ -97,9 +97,7 @@ class DownstreamSide:
         if not machine.data or machine.branch in parts.transactions.cancels:
             return  # it has its final response, or is being cancelled
         data = make_cancel(parse(machine.data), reason)
-        cancel = ClientNonInvite(
-            machine.branch, machine.flow, data, parts.timers, parts.owner, now
-        )
+        cancel = ClientNonInvite(machine.branch, machine.flow, data, parts.timers, parts.owner, now)
         parts.transactions.add_client(cancel)
         cancel.start(now)
 
@@ -114,9 +112,9 @@ class DownstreamSide:
         if status >= 300 and isinstance(machine, ClientInvite) and not machine.ack and machine.data:
             machine.ack = make_ack(parse(machine.data), message)
         sent = machine.data
+        branch = machine.user
         if not machine.response(status, now):
             return
-        branch = machine.user
         if not isinstance(branch, Branch):
             return  # the answer to a CANCEL of ours
         current = branch.transaction is machine
@@ -132,9 +130,7 @@ class DownstreamSide:
         elif current and not self._answer_challenge(branch, sent, message, now):
             branch.fork.final(branch, message, now)
 
-    def _answer_challenge(
-        self, branch: Branch, sent: bytes, message: Message, now: float
-    ) -> bool:
+    def _answer_challenge(self, branch: Branch, sent: bytes, message: Message, now: float) -> bool:
         authorize = branch.target.authorize
         machine = branch.transaction
         if authorize is None or branch.authorized or branch.unwanted or not sent:

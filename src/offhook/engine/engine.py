@@ -120,6 +120,16 @@ class Engine:
         return self._timers.next_deadline()
 
     # outputs ------------------------------------------------------------------------------------------------------------
+    @property
+    def has_actions(self) -> bool:
+        """True if `actions` has something."""
+        return bool(self._parts.actions)
+
+    @property
+    def has_events(self) -> bool:
+        """True if `events` has something."""
+        return bool(self._parts.events)
+
     def actions(self) -> list[Action]:
         """What the driver has to do, in order; each once."""
         found = self._parts.actions[:]
@@ -194,7 +204,13 @@ class Engine:
             fork.context.abandon(fork, now)
 
     def request(
-        self, message: Message, profile: str, now: float, *, next_uri: str = "", handle: object = None
+        self,
+        message: Message,
+        profile: str,
+        now: float,
+        *,
+        next_uri: str = "",
+        handle: object = None,
     ) -> Outgoing:
         """Send a request of our own: `message` without a Via, to `next_uri` or its Request-URI. The answers come as `Answered`.
 

@@ -59,7 +59,9 @@ class Incoming:
         self.server: ServerInvite | ServerNonInvite | None = None
         self.context: ResponseContext | None = None
         self.reply_flow = flow  # where responses go (RFC 3261 18.2.2)
-        self.token: RouteToken | None = None  # of our topmost Route, if it is valid: the request belongs to a dialog we routed
+        self.token: RouteToken | None = (
+            None  # of our topmost Route, if it is valid: the request belongs to a dialog we routed
+        )
         self.drop_routes = 0  # leading Route values that are ours
         self.next_route = ""  # URI of the first that is not
         self.loop_hash = ""

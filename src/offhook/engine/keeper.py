@@ -24,9 +24,7 @@ class Keeper:
     _forks: Forks
     _streams: Streams
 
-    def join(
-        self, parts: Parts, upstream: UpstreamSide, forks: Forks, *, streams: Streams
-    ) -> None:
+    def join(self, parts: Parts, upstream: UpstreamSide, forks: Forks, *, streams: Streams) -> None:
         """Name the parts to work with; called once."""
         self._parts = parts
         self._upstream = upstream

@@ -30,7 +30,9 @@ class Outgoing:
 
     __slots__ = ("flow", "handle", "hops", "owner", "profile", "request", "status")
 
-    def __init__(self, owner: OutgoingOwner, request: Message, profile: str, handle: object) -> None:
+    def __init__(
+        self, owner: OutgoingOwner, request: Message, profile: str, handle: object
+    ) -> None:
         self.owner = owner
         self.request = request
         self.profile = profile

@@ -30,7 +30,9 @@ from offhook.transport.via import stamp
 __all__ = ["Receiver"]
 
 SHORTEST = 20  # octets: less is a keep-alive or noise, never a message
-OWN_METHODS = frozenset({"REGISTER"})  # these are for us whatever happens, so a user agent's rules hold
+OWN_METHODS = frozenset(
+    {"REGISTER"}
+)  # these are for us whatever happens, so a user agent's rules hold
 
 
 class Receiver:
@@ -210,7 +212,7 @@ class Receiver:
     # responses ----------------------------------------------------------------------------------------------------------
     def _response(self, message: Message, now: float) -> None:
         self._counters.responses += 1
-        if validate(message, Role.UAC) is not None:
+        if validate(message, Role.PROXY) is not None:
             self._counters.malformed += 1
             return
         core = message.core()

@@ -43,7 +43,7 @@ class UpstreamSide:
         flow = incoming.flow
         address = response_address(incoming.core, flow)
         if address is not None:
-            flow = Flow(flow.listener, flow.local, address)
+            flow = flow.beside(address)
             incoming.reply_flow = flow
         return flow
 
@@ -89,9 +89,7 @@ class UpstreamSide:
             return
         own = incoming.own_reply
         if own is not None and not context.cancelled:
-            self.reply(
-                incoming, own.status, own.reason, now, headers=own.headers, body=own.body
-            )
+            self.reply(incoming, own.status, own.reason, now, headers=own.headers, body=own.body)
             return
         response = outcome.response
         if outcome.status == 408 and not incoming.invite:
@@ -150,6 +148,8 @@ def _sent_by(flow: Flow, data: bytes) -> Address | None:
             sent_by = line[4:].split(b";")[0].split()[-1].decode("utf-8", "surrogateescape")
             tail = sent_by.rpartition("]")[2] if sent_by.startswith("[") else sent_by
             port = tail.rpartition(":")[2] if ":" in tail else ""
-            number = int(port) if port.isascii() and port.isdigit() else default_port(flow.transport)
+            number = (
+                int(port) if port.isascii() and port.isdigit() else default_port(flow.transport)
+            )
             return (flow.remote[0], number) if 0 < number < 65536 else None
     return None

@@ -37,8 +37,12 @@ class Ways:
     def __init__(self, actions: list[Action]) -> None:
         self._actions = actions
         self._connections: dict[str, Flow] = {}  # by name
-        self._datagram: dict[tuple[str, str, Address], Flow] = {}  # by (profile, local or "", remote)
-        self._streams: dict[tuple[str, str, Address, str], Flow] = {}  # opened by us, by destination
+        self._datagram: dict[
+            tuple[str, str, Address], Flow
+        ] = {}  # by (profile, local or "", remote)
+        self._streams: dict[
+            tuple[str, str, Address, str], Flow
+        ] = {}  # opened by us, by destination
         self._waiting: dict[int, tuple[Seeker, Open | None]] = {}
         self._ticket = 0
 

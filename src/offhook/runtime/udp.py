@@ -64,6 +64,10 @@ class DatagramFlow(Flow):
         self.address = address
         self.control = control
 
+    def beside(self, remote: Address) -> Flow:
+        """The way from the same socket and local address to another address."""
+        return self.socket.flow_to(remote, self.local[0])
+
 
 class DatagramSocket(ABC):
     """One bound socket. Subclasses differ in how they learn and choose the local address."""
@@ -311,7 +315,7 @@ class WildcardSocket(DatagramSocket):
         return [flow for flow in found if flow is not None]
 
     def flow_to(self, destination: Address, local: str) -> DatagramFlow:
-        source = local or self._routes.local_address(destination[0])
+        source = canonical(local) if local else self._routes.local_address(destination[0])
         return self._meet(socket.inet_pton(self._family, source), _socket_address(destination))
 
 

@@ -53,7 +53,9 @@ class Flow:
         "via",
     )
 
-    def __init__(self, listener: Listener, local: Address, remote: Address, connection: str = "") -> None:
+    def __init__(
+        self, listener: Listener, local: Address, remote: Address, connection: str = ""
+    ) -> None:
         self.listener = listener
         self.profile = listener.profile
         self.transport = listener.transport
@@ -63,7 +65,9 @@ class Flow:
         self.connection = connection  # "" over UDP, else unique over restarts of this server
         host, port = self.sent_by()
         self.own = _text((host, port))  # HOST:PORT of ours in Via, Record-Route and Contact
-        self.via = f"SIP/2.0/{self.transport} {self.own};branch="  # start of every Via that we write
+        self.via = (
+            f"SIP/2.0/{self.transport} {self.own};branch="  # start of every Via that we write
+        )
         name = f"{self.transport.lower()}/{_text(local)}/{_text(remote)}"
         self.name = f"{name}/{connection}" if connection else name
 
@@ -71,6 +75,10 @@ class Flow:
         """Host and port that Via, Record-Route and Contact show (RFC 3261 18.1.1): the listener's port, never a wildcard."""
         listener = self.listener
         return (listener.advertise or self.local[0], listener.port)
+
+    def beside(self, remote: Address) -> Flow:
+        """The way from the same socket to another address; datagrams only."""
+        return Flow(self.listener, self.local, remote)
 
     def __repr__(self) -> str:
         return f"<Flow {self.name}>"

@@ -12,7 +12,10 @@ from offhook.message.message import Message
 __all__ = ["RouteUri", "own_routes", "replace_routes", "route_values", "split_route_uri"]
 
 # scheme, user, host, port, the rest; a Route that this does not match is not ours
-_ROUTE = re.compile(r"(sips?):(?:([^@;>]*)@)?(\[[0-9A-Fa-f:.]+\]|[^:;>@?\[\]]+)(?::(\d{1,5}))?([;?].*)?", re.IGNORECASE)
+_ROUTE = re.compile(
+    r"(sips?):(?:([^@;>]*)@)?(\[[0-9A-Fa-f:.]+\]|[^:;>@?\[\]]+)(?::(\d{1,5}))?([;?].*)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,179 @@
+"""The built-in program: registrations, calls between users, OPTIONS. Plain functions where the store answers without waiting.
+
+It is a secure default service: nothing is relayed but to users of our own domains, and to callers who are not authenticated a known user
+without a phone and an unknown one are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+
+from offhook.engine.incoming import OwnReply
+from offhook.errors import PeerError
+from offhook.exchange.fork import Fork
+from offhook.exchange.location import lookup_now, phones_of
+from offhook.exchange.request import Request
+from offhook.exchange.serving import Serving
+from offhook.proxy.target import Target
+from offhook.registrar.binding import Binding
+from offhook.registrar.reading import read
+from offhook.registrar.registration import Registration
+from offhook.registrar.server import Update, change
+from offhook.transport.private import behind_translation
+from offhook.transport.route_set import bare_uri, split_route_uri
+
+__all__ = ["ALLOW", "SUPPORTED", "call", "options", "register"]
+
+METHODS = (
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "REGISTER",
+    "MESSAGE",
+    "INFO",
+    "UPDATE",
+    "PRACK",
+    "REFER",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "PUBLISH",
+)
+ALLOW = ("Allow", ", ".join(METHODS))
+SUPPORTED = frozenset({"path"})  # option tags that a user agent may require of us
+_OPTIONS = OwnReply(
+    200,
+    "",
+    (ALLOW, ("Accept", "application/sdp"), ("Supported", ", ".join(sorted(SUPPORTED)))),
+)
+Answer = OwnReply | Fork
+
+
+def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
+    """REGISTER (RFC 3261 10.3). The AoR has been checked against the account by now."""
+    aor = serving.aor_of(_address_in_to(request))
+    if not aor:
+        return OwnReply(404, "Domain Not Served")
+    refusal = _require(request, "require")
+    if refusal is not None:
+        return refusal
+    incoming = request.incoming
+    flow = incoming.flow
+    try:
+        registration = read(
+            request.message,
+            aor=aor,
+            policy=request.profile.policy,
+            flow=flow.name,
+            by_flow=flow.transport == "TLS" or (not flow.reliable and _translated(request)),
+        )
+    except PeerError as error:
+        return OwnReply(error.status, error.reason)
+    store = serving.immediate
+    if store is not None:
+        return _answer(store.update_now(aor, _Change(registration, serving.clock.unix())))
+    return _register_later(serving, registration)
+
+
+async def _register_later(serving: Serving, registration: Registration) -> Answer:
+    change_of = _Change(registration, serving.clock.unix())
+    return _answer(await serving.bindings.update(registration.aor, change_of))
+
+
+class _Change:
+    """The change that a registration makes, as a store applies it."""
+
+    __slots__ = ("_registration", "_unix")
+
+    def __init__(self, registration: Registration, unix: float) -> None:
+        self._registration = registration
+        self._unix = unix
+
+    def __call__(self, bindings: Sequence[Binding]) -> tuple[Update, Sequence[Binding]]:
+        update = change(bindings, self._registration, self._unix)
+        return update, update.bindings
+
+
+def _answer(update: Update) -> OwnReply:
+    return OwnReply(update.status, update.reason, tuple(update.headers))
+
+
+def _address_in_to(request: Request) -> str:
+    return bare_uri(request.header("to") or "")
+
+
+def _translated(request: Request) -> bool:
+    contact = split_route_uri(bare_uri(request.header("contact") or ""))
+    host = contact.host if contact is not None else ""
+    return behind_translation(request.incoming.core, request.incoming.flow, host)
+
+
+def options(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
+    """OPTIONS: our capabilities if it is for the server itself, else it goes to the user's phones (RFC 3261 11)."""
+    if request.uri.user:
+        if request.incoming.core.max_forwards > 0:
+            return call(serving, request)
+        return OwnReply(483)  # RFC 3261 16.3 step 3
+    return _require(request, "require") or _OPTIONS
+
+
+def call(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
+    """Any other request goes to the phones of a user of ours, and nowhere else."""
+    aor = request.aor
+    incoming = request.incoming
+    if not aor or incoming.next_route:
+        return _unserved(request) or OwnReply(
+            404 if not incoming.next_route else 403,
+            "Domain Not Served" if not incoming.next_route else "Relaying Denied",
+        )
+    phones = lookup_now(serving, aor)
+    if phones is None:
+        return _call_later(serving, request, aor)
+    if phones:
+        return request.fork(phones)
+    if request.account is None:
+        return _unserved(request) or OwnReply(404)
+    return _nobody(serving, request, aor)
+
+
+async def _call_later(serving: Serving, request: Request, aor: str) -> Answer:
+    phones: list[Target] = phones_of(await serving.bindings.lookup(aor), serving.clock.unix())
+    if phones:
+        return request.fork(phones)
+    if request.account is None:
+        return _unserved(request) or OwnReply(404)
+    return await _nobody(serving, request, aor)
+
+
+async def _nobody(serving: Serving, request: Request, aor: str) -> Answer:
+    """An authenticated caller may know whether the user exists."""
+    user, _, realm = aor.removeprefix("sips:").removeprefix("sip:").partition("@")
+    known = await serving.accounts.get(user, realm)
+    if known is not None:
+        return OwnReply(480)
+    return _unserved(request) or OwnReply(404)
+
+
+def _unserved(request: Request) -> OwnReply | None:
+    """Whom nobody else serves is served by us, as a user agent that lacks the method (RFC 3261 8.2.1)."""
+    return None if request.method in METHODS else OwnReply(405, "", (ALLOW,))
+
+
+def _require(request: Request, header: str) -> OwnReply | None:
+    """420 for option tags that we do not have (RFC 3261 8.2.2.3, 16.3 step 5)."""
+    if request.header(header) is None:
+        return None
+    tags = [tag.strip() for line in request.headers(header) for tag in line.split(",")]
+    unknown = [tag for tag in tags if tag and tag.lower() not in SUPPORTED]
+    if not unknown:
+        return None
+    return OwnReply(420, "", (("Unsupported", ", ".join(unknown)),))
+
+
+def proxy_require(request: Request) -> OwnReply | None:
+    """420 for what a proxy is required to have; we have none of it."""
+    if request.header("proxy-require") is None:
+        return None
+    tags = ", ".join(request.headers("proxy-require"))
+    return OwnReply(420, "", (("Unsupported", tags),))

@@ -1,0 +1,220 @@
+"""From the engine's events to handlers, and from their decisions back to the engine.
+
+A handler that is a plain function is applied at once; an `async def` gets a Task that belongs to its request. Nothing that a handler
+raises leaves here: the caller gets 500, the log the trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutine
+
+import structlog
+
+from offhook.engine.events import Cancelled, Event, FlowLost, Progress, RequestReceived, Resolved
+from offhook.engine.incoming import Incoming, OwnReply
+from offhook.errors import CallerCancelled, PeerError, StorageError
+from offhook.exchange import builtin
+from offhook.exchange.admission import Doorkeeper
+from offhook.exchange.authentication import Authenticator
+from offhook.exchange.fork import Fork
+from offhook.exchange.handlers import Decision, Handlers
+from offhook.exchange.reply import Reply
+from offhook.exchange.request import Request
+from offhook.exchange.serving import Serving
+from offhook.exchange.verdict import Delayed, Pending
+from offhook.proxy.target import Outcome
+
+__all__ = ["Dispatcher"]
+
+log = structlog.get_logger()
+
+EAGER = sys.version_info >= (3, 12)
+Answer = Decision | OwnReply
+Lost = Callable[[str], None]
+
+
+class Dispatcher:
+    """The engine's application for one program on one server."""
+
+    def __init__(self, serving: Serving, handlers: Handlers, lost: Lost) -> None:
+        self._serving = serving
+        self._handlers = handlers
+        self._lost = lost  # told the names of connections that ended
+        self._authenticator = Authenticator(serving)
+        self._doorkeeper = Doorkeeper(serving, self._authenticator)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def handle(self, event: Event) -> None:
+        """One event of the engine."""
+        if type(event) is RequestReceived:
+            self._received(event.incoming)
+        elif type(event) is Resolved:
+            if isinstance(event.fork.handle, Fork):
+                event.fork.handle.settled()
+        elif type(event) is Progress:
+            if isinstance(event.fork.handle, Fork):
+                event.fork.handle.progress(event.response)
+        elif type(event) is FlowLost:
+            self._lost(event.flow.name)
+        elif type(event) is Cancelled:
+            log.debug("cancelled", call_id=event.incoming.core.call_id)
+
+    async def stop(self) -> None:
+        """End every handler that still runs."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # requests -----------------------------------------------------------------------------------------------------------
+    def _received(self, incoming: Incoming) -> None:
+        serving = self._serving
+        profile = serving.profiles[incoming.flow.profile]
+        request = Request(serving, incoming, profile, self._authenticator.waiting)
+        incoming.handle = request
+        try:
+            handler = self._handlers.of(incoming.message.method)
+            verdict = self._doorkeeper.admit(request, handled=handler is not None)
+            if verdict is None:
+                self._route(request)
+            elif isinstance(verdict, OwnReply):
+                self._apply(request, verdict)
+            elif isinstance(verdict, Pending):
+                self._start(request, self._authenticate_then_route(request))
+            else:
+                self._delay(request, verdict)
+        except Exception as error:
+            self._failed(request, error)
+
+    def _route(self, request: Request) -> None:
+        answer = self._handler_answer(request)
+        if iscoroutine(answer):
+            self._start(request, self._finish(request, answer))
+        else:
+            self._apply(request, answer)  # type: ignore[arg-type]  # iscoroutine narrows only one way
+
+    def _handler_answer(self, request: Request) -> Answer | Awaitable[Answer]:
+        method = request.method
+        serving = self._serving
+        handler = self._handlers.of(method)
+        if request.incoming.token is not None:
+            return builtin.call(serving, request)
+        if handler is not None:
+            return handler(request)
+        if method == "REGISTER":
+            return builtin.register(serving, request)
+        if method == "OPTIONS":
+            return builtin.options(serving, request)
+        return builtin.call(serving, request)
+
+    async def _authenticate_then_route(self, request: Request) -> None:
+        verdict = await self._authenticator.waiting(request)
+        if isinstance(verdict, Delayed):
+            await self._answer_late(request, verdict)
+        elif verdict is not None:
+            self._apply(request, verdict)
+        else:
+            answer = self._handler_answer(request)
+            self._apply(request, await answer if isinstance(answer, Awaitable) else answer)
+
+    async def _finish(self, request: Request, answer: Awaitable[Answer]) -> None:
+        self._apply(request, await answer)
+
+    # tasks --------------------------------------------------------------------------------------------------------------
+    def _start(self, request: Request, work: Awaitable[None]) -> None:
+        """Give a request a Task. From now on it has a transaction; an INVITE gets its 100 if the handler waits."""
+        serving = self._serving
+        serving.engine.accept(request.incoming, serving.clock.now())
+        loop = asyncio.get_running_loop()
+        run = self._run(request, work)
+        if EAGER:
+            task = asyncio.Task(run, loop=loop, eager_start=True)  # type: ignore[call-arg,unused-ignore]
+        else:
+            task = asyncio.Task(run, loop=loop)
+        if task.done():
+            return
+        request.task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if request.incoming.invite:
+            loop.call_soon(self._trying, request)
+
+    def _trying(self, request: Request) -> None:
+        if request.task is not None and not request.task.done():
+            self._serving.engine.trying(request.incoming, self._serving.clock.now())
+            self._serving.flush()
+
+    async def _run(self, request: Request, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except CallerCancelled:
+            log.debug("caller_cancelled", call_id=request.call_id)
+        except Exception as error:
+            self._failed(request, error)
+        finally:
+            self._serving.flush()
+
+    def _delay(self, request: Request, delayed: Delayed) -> None:
+        if delayed.reply is None:
+            return  # banned: no answer, no transaction
+        self._start(request, self._answer_late(request, delayed))
+
+    async def _answer_late(self, request: Request, delayed: Delayed) -> None:
+        if delayed.reply is not None:
+            await asyncio.sleep(delayed.seconds)
+            self._apply(request, delayed.reply)
+
+    # decisions ----------------------------------------------------------------------------------------------------------
+    def _apply(self, request: Request, answer: Answer) -> None:
+        engine = self._serving.engine
+        now = self._serving.clock.now()
+        incoming = request.incoming
+        if isinstance(answer, Fork):
+            request.start_fork(answer, decides=True)
+        elif isinstance(answer, OwnReply):
+            sent = engine.respond(
+                incoming,
+                answer.status,
+                now,
+                reason=answer.reason,
+                headers=answer.headers,
+                body=answer.body,
+            )
+            self._tell(request, answer.status, sent=sent)
+        elif isinstance(answer, Reply):
+            sent = engine.respond(
+                incoming,
+                answer.status,
+                now,
+                reason=answer.phrase,
+                headers=answer.lines(),
+                body=answer.body,
+            )
+            self._tell(request, answer.status, sent=sent)
+        elif isinstance(answer, Outcome):
+            engine.answer(incoming, answer, now)
+        else:
+            log.error("no_decision", call_id=request.call_id, got=type(answer).__name__)
+            engine.respond(incoming, 500, now)
+
+    def _tell(self, request: Request, status: int, *, sent: bool) -> None:
+        if not sent and not request.cancelled:
+            log.warning("answer_not_sent", call_id=request.call_id, status=status)
+
+    def _failed(self, request: Request, error: Exception) -> None:
+        """A handler raised: 500 to the caller, unless a final answer went up already."""
+        if isinstance(error, PeerError):
+            status = error.status
+            log.info("refused", call_id=request.call_id, status=status, reason=error.reason)
+        elif isinstance(error, StorageError):
+            status = 503
+            log.error("storage_failed", call_id=request.call_id, error=str(error))
+        else:
+            status = 500
+            log.error(
+                "handler_failed", call_id=request.call_id, method=request.method, exc_info=error
+            )
+        self._serving.engine.respond(request.incoming, status, self._serving.clock.now())

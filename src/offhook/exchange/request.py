@@ -1,0 +1,180 @@
+"""A request as handlers see it: what it says, who sent it, and what can be done with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from offhook.engine.incoming import Incoming, OwnReply
+from offhook.exchange.fork import Edit, Fork, ForkOptions
+from offhook.exchange.profile import Gateway, Profile
+from offhook.exchange.reply import Reply
+from offhook.exchange.serving import Serving
+from offhook.exchange.targets import TargetLike, grouped, make_target
+from offhook.exchange.verdict import Delayed
+from offhook.message.message import Message
+from offhook.message.uri import Uri, parse_uri
+from offhook.proxy.response_context import Fork as RunningFork
+from offhook.proxy.target import ForkRequest
+from offhook.storage.protocols import Account
+
+__all__ = ["Request"]
+
+Authenticate = Callable[["Request"], Awaitable[OwnReply | Delayed | None]]
+RING = 120.0  # seconds: below timer C, so that the program hears of it first
+
+
+class Request:
+    """One request to decide. `account` is set once it is authenticated, `gateway` if a peer of a gateway sent it."""
+
+    __slots__ = ("_authenticate", "_incoming", "_serving", "account", "gateway", "profile", "task")
+
+    def __init__(
+        self, serving: Serving, incoming: Incoming, profile: Profile, authenticate: Authenticate
+    ) -> None:
+        self._authenticate = authenticate
+        self._serving = serving
+        self._incoming = incoming
+        self.profile = profile
+        self.account: Account | None = None
+        self.gateway: Gateway | None = None
+        self.task: asyncio.Task[None] | None = (
+            None  # of an asynchronous handler; belongs to the dispatcher
+        )
+
+    # what it says -------------------------------------------------------------------------------------------------------
+    @property
+    def message(self) -> Message:
+        """The message as received; edits go into `fork(branch=...)`."""
+        return self._incoming.message
+
+    @property
+    def method(self) -> str:
+        """INVITE, REGISTER..."""
+        return self._incoming.message.method
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI."""
+        return parse_uri(self._incoming.message.uri)
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID."""
+        return self._incoming.core.call_id
+
+    @property
+    def in_dialog(self) -> bool:
+        """True if it has a To tag. It need not be true: see `Incoming.token`."""
+        return bool(self._incoming.core.to_tag)
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """Address and port that it came from."""
+        return self._incoming.flow.remote
+
+    @property
+    def transport(self) -> str:
+        """UDP, TCP, TLS."""
+        return self._incoming.flow.transport
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the caller sent CANCEL."""
+        return self._incoming.cancelled
+
+    @property
+    def aor(self) -> str:
+        """The AoR of ours that the Request-URI names, "" if it is not ours."""
+        return self._serving.aor_of(self._incoming.message.uri)
+
+    def header(self, name: str) -> str | None:
+        """The first value line of a header, None without one. Names in any case."""
+        return self._incoming.message.get(name.lower())
+
+    def headers(self, name: str) -> list[str]:
+        """All value lines of a header."""
+        return self._incoming.message.get_all(name.lower())
+
+    # what can be done ---------------------------------------------------------------------------------------------------
+    def fork(
+        self,
+        targets: TargetLike | Sequence[TargetLike],
+        *,
+        ring: float = RING,
+        first: float | None = None,
+        by_q: bool = False,
+        branch: Edit | None = None,
+        reply: Edit | None = None,
+    ) -> Fork:
+        """Send the request to targets, in parallel, or by falling q one group after the other.
+
+        `ring`: seconds to a final response, then CANCEL and a local 408; `first`: seconds to any response. `branch` edits the request
+        of each branch, `reply` sees each response. Nothing happens before the fork is awaited or returned. Raises UsageError.
+        """
+        several = (
+            targets if isinstance(targets, Sequence) and not isinstance(targets, str) else [targets]
+        )
+        options = ForkOptions(ring=ring, first=first, by_q=by_q, branch=branch, reply=reply)
+        return Fork(self, list(several), options)
+
+    async def authenticate(self) -> Reply | None:
+        """Ask for credentials by hand: None once `account` is set, else the Reply to return. Raises StorageError.
+
+        A guesser waits here, and gets 403 once it is banned.
+        """
+        verdict = await self._authenticate(self)
+        if verdict is None:
+            return None
+        if isinstance(verdict, Delayed):
+            if verdict.reply is None:
+                return Reply(403)
+            await asyncio.sleep(verdict.seconds)
+            verdict = verdict.reply
+        headers: dict[str, str | list[str]] = {
+            name: [value for other, value in verdict.headers if other == name]
+            for name, _ in verdict.headers
+        }
+        return Reply(verdict.status, verdict.reason, headers)
+
+    @property
+    def flush(self) -> Callable[[], None]:
+        """Lets what was decided leave at once."""
+        return self._serving.flush
+
+    # for forks and the dispatcher ---------------------------------------------------------------------------------------
+    @property
+    def incoming(self) -> Incoming:
+        """The engine's object."""
+        return self._incoming
+
+    def start_fork(self, fork: Fork, *, decides: bool) -> RunningFork:
+        """Begin a fork (the contract of `fork.Starter`)."""
+        serving = self._serving
+        uri = self._incoming.message.uri
+        options = fork.options
+        made = [make_target(each, uri, serving) for each in fork.targets]
+        request = ForkRequest(
+            grouped(made, by_q=options.by_q),
+            options.ring,
+            options.first,
+            options.branch,
+            options.reply,
+            decides,
+        )
+        running = serving.engine.fork(self._incoming, request, serving.clock.now())
+        if not decides:
+            serving.flush()
+        return running
+
+    def add_to_fork(self, running: RunningFork, target: TargetLike) -> None:
+        """A late branch (the contract of `fork.Starter`)."""
+        serving = self._serving
+        made = make_target(target, self._incoming.message.uri, serving)
+        serving.engine.add_target(running, made, serving.clock.now())
+        serving.flush()
+
+    def abandon_fork(self, running: RunningFork) -> None:
+        """Nobody waits for it (the contract of `fork.Starter`)."""
+        self._serving.engine.abandon(running, self._serving.clock.now())
+        self._serving.flush()
