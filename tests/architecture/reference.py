@@ -48,7 +48,8 @@ def api_page() -> str:
         module = importlib.import_module(name)
         parts.append(f"## `{name}`\n")
         parts.append(_first_line(module) + "\n")
-        parts += [_entry(module, public) for public in sorted(module.__all__, key=str.casefold)]
+        names: list[str] = getattr(module, "__all__", [])
+        parts += [_entry(module, public) for public in sorted(names, key=str.casefold)]
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"
 
