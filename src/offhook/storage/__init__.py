@@ -4,7 +4,8 @@
 stores of a URL. The last is not imported here, since it loads the SQL library.
 """
 
-from offhook.storage.memory import MemoryAccounts, MemoryBindings, MemorySecrets
+from offhook.storage.memory import MemoryAccounts, MemoryBindings, MemoryStorage
+from offhook.storage.opening import open_storage
 from offhook.storage.protocols import (
     Account,
     AccountStore,
@@ -23,7 +24,8 @@ __all__ = [
     "ImmediateBindingStore",
     "MemoryAccounts",
     "MemoryBindings",
-    "MemorySecrets",
+    "MemoryStorage",
     "Storage",
     "Watcher",
+    "open_storage",
 ]

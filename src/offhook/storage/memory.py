@@ -15,9 +15,10 @@ from typing import TypeVar
 
 from offhook.errors import StorageError
 from offhook.registrar.binding import Binding
+from offhook.storage.names import refuse_unstorable
 from offhook.storage.protocols import Account, Change, Watcher
 
-__all__ = ["MemoryAccounts", "MemoryBindings", "MemorySecrets"]
+__all__ = ["MemoryAccounts", "MemoryBindings", "MemoryStorage"]
 
 T = TypeVar("T")
 
@@ -144,6 +145,7 @@ class MemoryAccounts:
 
     async def put(self, account: Account) -> None:
         """Add or replace."""
+        refuse_unstorable(account)
         self._accounts[account.user, account.realm] = account
 
     async def remove(self, user: str, realm: str) -> bool:
@@ -155,15 +157,26 @@ class MemoryAccounts:
         return sorted(self._accounts.values(), key=lambda account: (account.realm, account.user))
 
 
-class MemorySecrets:
-    """Random keys that live as long as the process."""
+class MemoryStorage:
+    """A storage that lasts as long as the process (Storage)."""
 
-    def __init__(self, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> None:
+    def __init__(
+        self,
+        *,
+        limit: int = MAX_BINDINGS,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.bindings = MemoryBindings(limit=limit)
+        self.accounts = MemoryAccounts()
+        self.fault = ""
         self._random_bytes = random_bytes
         self._secrets: dict[str, bytes] = {}
 
     async def secret(self, name: str, size: int) -> bytes:
-        """The key of that name, made at its first use."""
+        """The random key of that name, made at its first use."""
         if name not in self._secrets:
             self._secrets[name] = self._random_bytes(size)
         return self._secrets[name]
+
+    async def close(self) -> None:
+        """Nothing is pending."""

@@ -1,0 +1,123 @@
+"""The tables, their version, what errors say, and how a binding becomes a row (`path` as lines,
+times as Unix seconds)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+from offhook.registrar.binding import Binding
+
+__all__ = [
+    "ACCOUNTS",
+    "BINDINGS",
+    "METADATA",
+    "SETTINGS",
+    "VERSION",
+    "Row",
+    "first_line",
+    "from_row",
+    "to_row",
+]
+
+VERSION = 1  # PRAGMA user_version; a database of a higher one is refused
+
+METADATA = MetaData()
+
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("realm", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("ha1", Text, nullable=False),
+    PrimaryKeyConstraint("realm", "user", "algorithm"),
+)
+
+# Not clustered on its key: a refresh rewrites a row in its place, and phones refresh in the order
+# in which they came, so
+# neighbours are written together (3 µs a row; clustered on the AoR 18).
+BINDINGS = Table(
+    "bindings",
+    METADATA,
+    Column("aor", Text, nullable=False),
+    Column("slot", Integer, nullable=False),  # place among the bindings of the AoR
+    Column("contact", Text, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("q", Integer, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("cseq", Integer, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("by_flow", Integer, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("registered", Float, nullable=False),
+    Column("parameters", Text, nullable=False),
+    PrimaryKeyConstraint("aor", "slot"),
+)
+
+SETTINGS = Table(
+    "settings",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+Row = tuple[str, int, str, float, int, str, int, str, str, str, int, str, float, str]
+
+
+def to_row(binding: Binding, slot: int) -> Row:
+    """A binding in the order of the columns."""
+    return (
+        binding.aor,
+        slot,
+        binding.contact,
+        binding.expires,
+        binding.q,
+        binding.call_id,
+        binding.cseq,
+        binding.instance,
+        "\n".join(binding.path),
+        binding.flow,
+        int(binding.by_flow),
+        binding.user_agent,
+        binding.registered,
+        binding.parameters,
+    )
+
+
+def from_row(row: Sequence[Any]) -> Binding:
+    """The binding of a row."""
+    return Binding(
+        aor=row[0],
+        contact=row[2],
+        expires=row[3],
+        q=row[4],
+        call_id=row[5],
+        cseq=row[6],
+        instance=row[7],
+        path=tuple(row[8].split("\n")) if row[8] else (),
+        flow=row[9],
+        by_flow=bool(row[10]),
+        user_agent=row[11],
+        registered=row[12],
+        parameters=row[13],
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """What the database said, in one line and without the statement."""
+    text = str(getattr(error, "orig", None) or error)
+    return text.splitlines()[0] if text else type(error).__name__
