@@ -16,7 +16,7 @@ from offhook.cli.options import Authority, ConfigFile, Json, Transport, configur
 from offhook.cli.output import printable
 from offhook.cli.passwords import password_from
 from offhook.cli.registration import Registered, Registration
-from offhook.cli.requests import Sender, parse_target, with_transport
+from offhook.cli.requests import parse_target, with_transport
 from offhook.cli.tool_network import real_link, tls_files
 from offhook.errors import UsageError
 from offhook.message import Uri
@@ -98,8 +98,9 @@ class _Phone:
         """Register, stay if asked to, and the exit code."""
         async with real_link(tls) as link:
             flow = await link.connect(self._way)
-            sender = Sender(link, flow, f"sip:{self._target.user}@x", self._patience, self._digest)
-            registration = Registration(sender, self._target)
+            registration = Registration(
+                link, flow, self._target, patience=self._patience, digest=self._digest
+            )
             first = await registration.send(self._lease)
             self._tell(first)
             if not first.accepted:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from offhook.auth import DigestClient
 from offhook.cli.link import Link
 from offhook.cli.one_request import answer_stranger
 from offhook.cli.requests import Sender
@@ -14,6 +15,7 @@ from offhook.errors import MessageError
 from offhook.message import Message, Uri, parse
 from offhook.message.headers import CONTACT, EXPIRES, MIN_EXPIRES
 from offhook.server.json_value import Json
+from offhook.transport.flow import Flow
 
 __all__ = ["Registered", "Registration"]
 
@@ -59,15 +61,15 @@ class Registered:
 
 
 class Registration:
-    """The binding of one AoR to the sender's flow."""
+    """The binding of one AoR to our end of a flow. `patience`: seconds for each request."""
 
-    def __init__(self, sender: Sender, aor: Uri) -> None:
-        flow = sender.flow
-        self._sender = sender
+    def __init__(
+        self, link: Link, flow: Flow, aor: Uri, *, patience: float, digest: DigestClient | None
+    ) -> None:
         self._aor = aor.replace(parameters=()).text.partition("?")[0]
+        self._sender = Sender(link, flow, self._aor, patience, digest)
         self._domain = aor.replace(user="", parameters=()).text.partition("?")[0]
         self._contact = f"sip:{aor.user}@{flow.own};transport={flow.transport.lower()}"
-        sender.identity = self._aor
 
     async def send(self, lease: int) -> Registered:
         """Ask for this lease (seconds; 0 removes the binding); once more if it is too short (423).

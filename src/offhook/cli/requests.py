@@ -24,7 +24,7 @@ USER_AGENT = ("User-Agent", f"offhook/{__version__}")
 
 def parse_target(text: str) -> Uri:
     """A SIP URI as people type it: the scheme may be missing. Raises UsageError."""
-    written = text if text.lower().startswith(("sip:", "sips:")) else f"sip:{text}"
+    written = text if text.lower().startswith(("sip:", "sips:", "tel:")) else f"sip:{text}"
     try:
         uri = parse_uri(written)
     except UriError as error:

@@ -18,7 +18,7 @@ from offhook.cli.output import show
 from offhook.cli.passwords import password_from
 from offhook.errors import ConfigurationError, UsageError
 from offhook.server.schema import Config
-from offhook.storage import open_storage
+from offhook.storage.opening import open_storage
 from offhook.storage.protocols import Account, AccountStore
 
 __all__ = ["attach"]

@@ -6,7 +6,7 @@ planned but not built are refused, never ignored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -92,7 +92,7 @@ def _finish(layers: Layers, file_name: str) -> Config:
     found: list[Fault] = []
     config = _validate(layers, found)
     if config is not None:
-        wrong = {_emptied(layers, fault.key) for fault in found}
+        wrong = set(_missing(layers, found))
         found += [fault for fault in cross_faults(config) if not _follows(fault, wrong)]
     faults = [
         f"{file_name}: {text}" if text.startswith("not valid TOML") else text
@@ -130,10 +130,12 @@ def _last_first(location: Location) -> tuple[int, int]:
     return -len(location), -last if isinstance(last, int) else 0
 
 
-def _emptied(layers: Layers, location: Location) -> Location:
-    """The list instead of its element, if no element is left."""
-    names = tuple(part for part in location if isinstance(part, str))
-    return location if len(names) == len(location) or layers.get(names) else names
+def _missing(layers: Layers, found: Iterable[Fault]) -> Iterator[Location]:
+    """Where values are missing because they were wrong; not the lists that have others left."""
+    for fault in found:
+        names = tuple(part for part in fault.key if isinstance(part, str))
+        if len(names) == len(fault.key) or not layers.get(names):
+            yield names
 
 
 def _follows(fault: Fault, wrong: set[Location]) -> bool:

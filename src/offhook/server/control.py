@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from inspect import isawaitable
 from pathlib import Path
+from typing import TypeAlias
 
 import structlog
 
@@ -28,7 +29,7 @@ from offhook.server.json_value import Json
 
 __all__ = ["Control", "Handler"]
 
-Handler = Callable[[Sequence[str]], Json | Awaitable[Json]]
+Handler: TypeAlias = "Callable[[Sequence[str]], Json | Awaitable[Json]]"
 
 LONGEST_QUESTION = 64 * 1024  # bytes of one line; a question is a few words
 MOST_CONNECTIONS = 32  # operators and scripts at once; more than that is a script gone wild

@@ -26,7 +26,7 @@ EXPECTED = {
     "int_type": "must be a whole number",
     "string_type": "must be a text in quotes",
     "tuple_type": 'must be a list, as in ["..."]',
-    "path_type": "must be a path in quotes",
+    "is_instance_of": "must be a path in quotes",
     "model_type": "must be a table",
     "dict_type": "must be a table",
     "missing": "is missing",

@@ -18,7 +18,7 @@ TRANSPORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # scheme: default port
 NOT_AVAILABLE = ("ws", "wss", "sctp")
 HIGHEST_PORT = 65535
 
-_HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(.*))?")
+_HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([^:]*))?")
 
 
 def parse_listener(profile: str, text: str, advertise: str = "") -> Listener:
@@ -42,10 +42,9 @@ def parse_listener(profile: str, text: str, advertise: str = "") -> Listener:
 
 def parse_address(text: str) -> Address:
     """The host and port of `HOST:PORT`; port 0 is any free port. Raises ValueError."""
-    host, port = _split(text, text, -1)
-    if port < 0:
+    if not re.search(r":[^:\]]*$", text):
         raise ValueError(f'"{text}" has no port; write HOST:PORT, as in 127.0.0.1:8060')
-    return host, port
+    return _split(text, text, 0)
 
 
 def listener_text(listener: Listener) -> str:

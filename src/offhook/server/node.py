@@ -1,0 +1,243 @@
+"""One server's moving parts: storage, network, engine, program and the clocks that look after them. An `instance.Instance`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from inspect import isawaitable
+
+import structlog
+
+from offhook.auth.bans import Bans
+from offhook.auth.nonces import NonceRegistry
+from offhook.engine.engine import Engine
+from offhook.engine.settings import EngineSettings
+from offhook.errors import StorageError
+from offhook.exchange.dispatcher import Dispatcher
+from offhook.exchange.exchange import Exchange
+from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.handlers import Hook, Periodic
+from offhook.exchange.serving import Clock, Serving
+from offhook.registrar.binding import Binding
+from offhook.runtime.driver import Driver
+from offhook.runtime.sockets import SocketNetwork
+from offhook.runtime.tls import TlsFiles
+from offhook.server.json_value import Json
+from offhook.server.policies import make_gateways, make_profiles
+from offhook.server.rows import binding_row, connection_row, transaction_row
+from offhook.server.schema import Config
+from offhook.storage.opening import open_storage
+from offhook.storage.protocols import AccountStore, Storage
+from offhook.transport.flow import Listener
+
+__all__ = ["Node"]
+
+EXPIRY_PERIOD = 1.0  # seconds between looks for expired bindings
+TIMER_GRAIN = 0.01  # seconds: SIP timers may be late by this much, so that they wake the loop together
+DRAIN_STEP = 0.05  # seconds between looks whether transactions are left
+
+log = structlog.get_logger()
+
+
+class Node:
+    """One server. `start` opens what `stop` closes."""
+
+    def __init__(self, config: Config, exchange: Exchange) -> None:
+        self._config = config
+        self._exchange = exchange
+        self._storage: Storage | None = None
+        self._driver: Driver | None = None
+        self._network: SocketNetwork | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._flow_bindings: FlowBindings | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.listeners: Sequence[Listener] = ()
+
+    # life ---------------------------------------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Open storage and network, start the program. Raises StartError; what was opened is closed again."""
+        try:
+            await self._open()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _open(self) -> None:
+        config = self._config
+        gateways = make_gateways(config)
+        storage = self._storage = await open_storage(config.storage.url)
+        engine = Engine(
+            EngineSettings(
+                key=await storage.secret("route", 32),
+                boot=secrets.token_hex(4),
+                domains=frozenset(config.domains),
+            )
+        )
+        tls = config.tls
+        network = self._network = SocketNetwork(
+            tls=TlsFiles(
+                certificate=str(tls.certificate or ""),
+                key=str(tls.key or ""),
+                authority=str(tls.ca or ""),
+            )
+        )
+        digest_key = await storage.secret("digest", 32)
+        start = network.unix()
+        serving = Serving(
+            engine=engine,
+            clock=Clock(network.now, network.unix),
+            flush=self._flush,
+            bindings=storage.bindings,
+            immediate=storage.bindings,
+            accounts=storage.accounts,
+            profiles=make_profiles(config, lambda: NonceRegistry(digest_key, not_before=start)),
+            gateways=gateways,
+            domains=frozenset(config.domains),
+            default_domain=config.default_domain,
+            bans=Bans(),
+            random_hex=lambda: secrets.token_hex(8),
+        )
+        self._flow_bindings = FlowBindings(storage.bindings)
+        self._dispatcher = Dispatcher(serving, self._exchange.handlers, self._connection_lost)
+        self._driver = Driver(engine, network, self._dispatcher, self._failure, grain=TIMER_GRAIN)
+        self._exchange.bind(serving)
+        for hook in self._exchange.handlers.startup:
+            await _call(hook)
+        self.listeners = await self._driver.listen(config.listeners())
+        self._start_tasks()
+
+    def _start_tasks(self) -> None:
+        self._tasks.append(asyncio.create_task(self._expire()))
+        for periodic in self._exchange.handlers.periodic:
+            self._tasks.append(asyncio.create_task(_repeat(periodic)))
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new requests; return when the running ones are answered, or after `seconds`."""
+        driver = self._driver
+        if driver is None:
+            return
+        driver.engine.drain()
+        left = seconds
+        while driver.engine.unanswered and left > 0:
+            await asyncio.sleep(DRAIN_STEP)
+            left -= DRAIN_STEP
+
+    async def stop(self) -> None:
+        """End handlers, run the program's shutdown, write what is to be kept, close everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        if self._dispatcher is not None:
+            await self._dispatcher.stop()
+            for hook in self._exchange.handlers.shutdown:
+                try:
+                    await _call(hook)
+                except Exception as error:
+                    log.error("shutdown_failed", exc_info=error)
+            self._exchange.unbind()
+            self._dispatcher = None
+        if self._driver is not None:
+            await self._driver.stop()
+            self._driver = None
+        elif self._network is not None:
+            await self._network.stop()
+        self._network = None
+        if self._storage is not None:
+            await self._storage.close()
+            self._storage = None
+
+    # what operators ask ---------------------------------------------------------------------------------------------------
+    @property
+    def accounts(self) -> AccountStore:
+        """The accounts."""
+        return self._opened().accounts
+
+    async def status(self) -> Mapping[str, Json]:
+        """Counts, and whether the storage takes what it is given."""
+        driver = self._driver
+        counts = driver.engine.transactions.counts() if driver is not None else None
+        return {
+            "storage": self._opened().fault or "ok",
+            "registrations": len(await self._opened().bindings.all()),
+            "transactions": counts.servers + counts.clients + counts.cancels if counts else 0,
+            "connections": len(driver.engine.connections()) if driver is not None else 0,
+        }
+
+    async def registrations(self) -> Sequence[Mapping[str, Json]]:
+        """One object a binding."""
+        unix = self._network.unix() if self._network is not None else 0.0
+        bindings = await self._opened().bindings.all()
+        return [binding_row(binding, unix) for binding in bindings if binding.expires > unix]
+
+    async def unregister(self, aor: str) -> int:
+        """Remove all bindings of an AoR; how many there were."""
+        return await self._opened().bindings.update(aor, _nothing_left)
+
+    def transactions(self) -> Sequence[Mapping[str, Json]]:
+        """One object a live transaction."""
+        if self._driver is None:
+            return []
+        table = self._driver.engine.transactions
+        every = [*table.servers.values(), *table.clients.values(), *table.cancels.values()]
+        return [transaction_row(each) for each in every]
+
+    def connections(self) -> Sequence[Mapping[str, Json]]:
+        """One object an open connection."""
+        return [
+            connection_row(flow)
+            for flow in (self._driver.engine.connections() if self._driver is not None else ())
+        ]
+
+    # inside -------------------------------------------------------------------------------------------------------------
+    def _opened(self) -> Storage:
+        if self._storage is None:
+            raise StorageError("the storage is not open")
+        return self._storage
+
+    def _flush(self) -> None:
+        if self._driver is not None:
+            self._driver.flush()
+
+    def _failure(self, error: BaseException) -> None:
+        log.error("engine_failed", exc_info=error)
+
+    def _connection_lost(self, flow: str) -> None:
+        if self._flow_bindings is not None:
+            removed = self._flow_bindings.lost(flow)
+            if removed:
+                log.info("bindings_lost", flow=flow, count=removed)
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_PERIOD)
+            network = self._network
+            if network is None:
+                return
+            try:
+                gone = await self._opened().bindings.expire(network.unix())
+            except StorageError as error:
+                log.error("expiry_failed", error=str(error))
+                continue
+            for binding in gone:
+                log.info("registration_expired", aor=binding.aor, contact=binding.contact)
+
+
+def _nothing_left(bindings: Sequence[Binding]) -> tuple[int, Sequence[Binding]]:
+    return len(bindings), ()
+
+
+async def _call(hook: Hook) -> None:
+    result = hook()
+    if isawaitable(result):
+        await result
+
+
+async def _repeat(periodic: Periodic) -> None:
+    while True:
+        await asyncio.sleep(periodic.seconds)
+        try:
+            await _call(periodic.hook)
+        except Exception as error:
+            log.error("periodic_failed", exc_info=error)

@@ -1,0 +1,63 @@
+"""From configuration sections to what routing uses: profiles with their guards, gateways, the registrar's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from offhook.auth.nonces import NonceRegistry
+from offhook.auth.server import DigestGuard
+from offhook.errors import StartError
+from offhook.exchange.profile import Gateway, Profile
+from offhook.registrar.registration import RegistrarPolicy
+from offhook.server import schema
+
+__all__ = ["make_gateways", "make_profiles"]
+
+
+def make_profiles(
+    config: schema.Config, nonces: Callable[[], NonceRegistry]
+) -> Mapping[str, Profile]:
+    """The profiles by name; each algorithm set has its own guard on the same kind of nonces."""
+    limits = config.registrar
+    policy = RegistrarPolicy(
+        minimum=limits.min_expires,
+        maximum=limits.max_expires,
+        default=limits.default_expires,
+        max_contacts=limits.max_contacts,
+    )
+    return {
+        name: Profile(
+            name,
+            profile.authenticate,
+            profile.registrar,
+            DigestGuard(nonces(), algorithms=profile.digest),
+            policy,
+        )
+        for name, profile in config.profiles.items()
+    }
+
+
+def make_gateways(config: schema.Config) -> Mapping[str, Gateway]:
+    """The gateways by name. Raises StartError for an unreadable password file."""
+    return {name: _gateway(name, section) for name, section in config.gateways.items()}
+
+
+def _gateway(name: str, section: schema.Gateway) -> Gateway:
+    password = _password(name, section.password_file) if section.password_file else ""
+    return Gateway(
+        name,
+        section.uri,
+        section.profile,
+        section.username,
+        lambda: password,
+        section.peers,
+    )
+
+
+def _password(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise StartError(f"gateways.{name}.password_file: {path}: {reason}") from None

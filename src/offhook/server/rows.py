@@ -1,0 +1,64 @@
+"""Live objects as rows of plain values, for `offhook ctl`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from offhook.engine.incoming import Incoming
+from offhook.registrar.binding import Binding
+from offhook.server.json_value import Json
+from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
+from offhook.transport.flow import Flow
+
+__all__ = ["binding_row", "connection_row", "transaction_row"]
+
+
+def binding_row(binding: Binding, unix: float) -> Mapping[str, Json]:
+    """One registered contact; `expires` is in seconds from now."""
+    parts = binding.flow.split("/")
+    return {
+        "aor": binding.aor,
+        "contact": binding.contact,
+        "expires": round(binding.expires - unix),
+        "q": binding.q / 1000,
+        "transport": parts[0].upper(),
+        "source": parts[2] if len(parts) > 2 else "",
+        "by_flow": binding.by_flow,
+        "instance": binding.instance,
+        "path": list(binding.path),
+        "call_id": binding.call_id,
+        "user_agent": binding.user_agent,
+    }
+
+
+def transaction_row(transaction: Transaction) -> Mapping[str, Json]:
+    """One live transaction."""
+    user = transaction.user
+    row: dict[str, Json] = {
+        "id": "",
+        "kind": "client",
+        "method": "",
+        "state": transaction.state.name.lower(),
+        "remote": "{}:{}".format(*transaction.flow.remote),
+        "transport": transaction.flow.transport,
+        "call_id": "",
+    }
+    if isinstance(transaction, ServerTransaction):
+        parts = transaction.key.split("\n")
+        row.update(id=parts[0], kind="server", method=parts[-1] if len(parts) == 4 else "")
+    elif isinstance(transaction, ClientTransaction):
+        row.update(id=transaction.branch, method=transaction.method)
+    if isinstance(user, Incoming):
+        row["call_id"] = user.core.call_id
+    return row
+
+
+def connection_row(flow: Flow) -> Mapping[str, Json]:
+    """One open connection."""
+    return {
+        "transport": flow.transport,
+        "local": "{}:{}".format(*flow.local),
+        "remote": "{}:{}".format(*flow.remote),
+        "profile": flow.profile,
+        "flow": flow.name,
+    }

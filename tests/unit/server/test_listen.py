@@ -1,0 +1,80 @@
+"""Listener texts of the configuration, good and bad."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook.server.listen import listener_text, parse_address, parse_listener
+from offhook.transport import Listener
+
+
+@pytest.mark.parametrize(
+    ("text", "transport", "host", "port"),
+    [
+        ("udp:0.0.0.0:5060", "UDP", "0.0.0.0", 5060),
+        ("TCP:127.0.0.1:5070", "TCP", "127.0.0.1", 5070),
+        ("tls:[::1]:5061", "TLS", "::1", 5061),
+        ("udp:[::]:0", "UDP", "::", 0),
+        ("udp:[2001:0DB8::0:1]:5060", "UDP", "2001:db8::1", 5060),
+    ],
+)
+def test_reads_transport_host_and_port(text: str, transport: str, host: str, port: int) -> None:
+    assert parse_listener("p", text) == Listener("p", transport, host, port)
+
+
+@pytest.mark.rfc("3261", "19.1.2")
+@pytest.mark.parametrize(("scheme", "port"), [("udp", 5060), ("tcp", 5060), ("tls", 5061)])
+def test_a_missing_port_is_the_default_of_the_scheme(scheme: str, port: int) -> None:
+    assert parse_listener("p", f"{scheme}:127.0.0.1").port == port
+    assert parse_listener("p", f"{scheme}:[::1]").port == port
+
+
+def test_keeps_what_to_advertise() -> None:
+    assert parse_listener("p", "udp:0.0.0.0", "203.0.113.7").advertise == "203.0.113.7"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("", "write udp:HOST:PORT"),
+        ("udp", "write udp:HOST:PORT"),
+        ("sip:127.0.0.1:5060", "write udp:HOST:PORT"),
+        ("127.0.0.1:5060", "write udp:HOST:PORT"),
+        ("wss:0.0.0.0:7443", "not available yet"),
+        ("ws:0.0.0.0:5066", "not available yet"),
+        ("udp://0.0.0.0:5060", "without slashes"),
+        ("udp:", "not an IP address"),
+        ("udp:localhost:5060", "not an IP address"),
+        ("udp:*:5060", "0.0.0.0 for all"),
+        ("udp:256.0.0.1:5060", "not an IP address"),
+        ("udp:::1:5060", "needs brackets"),
+        ("udp:[127.0.0.1]:5060", "brackets are for IPv6"),
+        ("udp:[::1", "needs brackets"),
+        ("udp:127.0.0.1:", "not a number"),
+        ("udp:127.0.0.1:sip", "not a number"),
+        ("udp:127.0.0.1:-1", "not a number"),
+        ("udp:127.0.0.1:+5", "not a number"),
+        ("udp:127.0.0.1:٥٠٦٠", "not a number"),
+        ("udp:127.0.0.1:65536", "above 65535"),
+        ("udp:127.0.0.1:99999999999", "not a number"),
+    ],
+)
+def test_faults_say_what_to_write(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=hint):
+        parse_listener("p", text)
+
+
+@pytest.mark.parametrize("text", ["udp:127.0.0.1:5060", "tls:[::1]:5061", "tcp:0.0.0.0:1"])
+def test_writes_a_listener_as_it_was_read(text: str) -> None:
+    assert listener_text(parse_listener("p", text)) == text
+
+
+def test_reads_addresses() -> None:
+    assert parse_address("127.0.0.1:8060") == ("127.0.0.1", 8060)
+    assert parse_address("[::1]:0") == ("::1", 0)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", "8060", "localhost:1", "", "[::1]", "1.2.3.4:70000"])
+def test_refuses_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match=r"HOST:PORT|address|above"):
+        parse_address(text)

@@ -1,0 +1,59 @@
+"""What one value of the configuration may be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from offhook.server.schema import Admin, Config, Profile, Storage
+from offhook.transport import Listener
+
+
+def test_domains_are_compared_in_lower_case() -> None:
+    assert Config(domains=("EXAMPLE.com", "2001:db8::1")).domains == ("example.com", "2001:db8::1")
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "[2001:db8::7]", "sip.example.com", ""])
+def test_advertise_is_a_host(host: str) -> None:
+    assert Profile(listen=(), advertise=host).advertise == host.strip("[]")
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:/var/lib/offhook.db", "sqlite:a"])
+def test_storages(url: str) -> None:
+    assert Storage(url=url).url == url
+
+
+@pytest.mark.parametrize("url", ["", "memory", "memory:x", "sqlite", "sqlite://", "mysql:x"])
+def test_unknown_storages(url: str) -> None:
+    with pytest.raises(ValueError, match="sqlite:FILE"):
+        Storage(url=url)
+
+
+def test_socket_paths_have_the_length_of_the_system() -> None:
+    assert Admin(socket=Path("/" + "s" * 106)).socket
+    with pytest.raises(ValueError, match="107"):
+        Admin(socket=Path("/" + "s" * 107))
+
+
+def test_listeners_of_all_profiles_in_order() -> None:
+    config = Config(
+        profiles={
+            "a": Profile(listen=("udp:127.0.0.1:1", "tcp:127.0.0.1:2"), advertise="h.example"),
+            "b": Profile(listen=("udp:[::1]:3",)),
+        }
+    )
+    assert config.listeners() == (
+        Listener("a", "UDP", "127.0.0.1", 1, "h.example"),
+        Listener("a", "TCP", "127.0.0.1", 2, "h.example"),
+        Listener("b", "UDP", "::1", 3),
+    )
+
+
+def test_effective_values_are_plain_json_with_their_origin() -> None:
+    config = Config.model_validate({"domains": ("a",)}, context={"domains": "file"})
+    effective = {key: (value, origin) for key, value, origin in config.effective()}
+    assert effective["domains"] == (["a"], "file")
+    assert effective["admin.socket"] == ("offhook.sock", "default")
+    assert effective["tls.ca"] == (None, "default")
+    assert "profiles.internal.listen" in effective
