@@ -81,6 +81,7 @@ class Log:
             self._drop_below,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            structlog.dev.set_exc_info,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
         ]
         if not terminal:
