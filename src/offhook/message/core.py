@@ -105,7 +105,7 @@ def _careful_via(value: str) -> tuple[str, str, str | None, str, bool]:
     try:
         via = read_via((split_commas(value) or [""])[0])
     except GrammarError as fault:
-        raise MessageError(400, f"Bad Via: {fault}") from None
+        raise MessageError(400, f"Bad Via: {fault.reason}") from None
     host = f"[{via.host}]" if ":" in via.host else via.host
     port = None if via.port is None else str(via.port)
     return via.branch, host, port, via.transport, "rport" in via.parameters
@@ -126,7 +126,7 @@ def _read_cseq(value: str) -> tuple[int, str]:
     try:
         return number(parts[0], limits.CSEQ, "number"), parts[1]
     except GrammarError as fault:
-        raise MessageError(400, f"Bad CSeq: {fault}") from None
+        raise MessageError(400, f"Bad CSeq: {fault.reason}") from None
 
 
 def _careful_hops(value: str) -> int:
@@ -143,7 +143,7 @@ def _address_tag(value: str, label: str) -> str:
     try:
         return read_name_addr(value.strip(" \t")).parameters.text("tag")
     except GrammarError as fault:
-        raise MessageError(400, f"Bad {label}: {fault}") from None
+        raise MessageError(400, f"Bad {label}: {fault.reason}") from None
 
 
 _remembered_tag = lru_cache(maxsize=limits.ADDRESS_CACHE)(_address_tag)
@@ -163,4 +163,4 @@ def _top_route(value: str) -> str:
     try:
         return read_name_addr((split_commas(value) or [""])[0]).uri.text
     except GrammarError as fault:
-        raise MessageError(400, f"Bad Route: {fault}") from None
+        raise MessageError(400, f"Bad Route: {fault.reason}") from None

@@ -11,6 +11,7 @@ import ipaddress
 import re
 from functools import lru_cache
 
+from offhook.errors import MessageError
 from offhook.message import limits
 
 __all__ = [
@@ -37,8 +38,12 @@ _NUMERIC_NAME = re.compile(r"(?:.*\.)?[0-9]+\.?")
 _IPV6_TEXT = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 
 
-class GrammarError(ValueError):
-    """A text does not follow its rule; the message says which part."""
+class GrammarError(MessageError):
+    """A text does not follow its rule; `reason` says which part. Readers put its header's name
+    before it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(400, reason)
 
 
 def is_token(text: str) -> bool:

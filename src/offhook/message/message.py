@@ -186,6 +186,8 @@ class Message:
     def stamp(self, received: str, rport: int) -> None:
         """Write `received` (unless "") and the value of `rport` (unless 0) into the topmost Via
         (RFC 3261 18.2.1, 3581)."""
+        if "via" not in self.index:
+            return
         value = stamped(self.index["via"], received, rport)
         self.index["via"] = value
         self.lines[self.keys.index("via")] = f"Via: {value}"
@@ -234,6 +236,8 @@ class Message:
         if status == 100 and "timestamp" in index:
             out.append(f"Timestamp: {index['timestamp']}")  # RFC 3261 8.2.6.1
         for name, value in headers:
+            if "\n" in value or "\r" in value:
+                raise UsageError(f"the value of {name} holds CR or LF: {value!r}")
             out.append(f"{name}: {value}")
         out.append(f"Content-Length: {len(body)}\r\n\r\n")
         return "\r\n".join(out).encode("utf-8", "surrogateescape") + body
@@ -249,6 +253,8 @@ class Message:
     ) -> bytes:
         """The request as a proxy sends it on (RFC 3261 16.6); all other lines byte for byte, a
         missing Content-Length added."""
+        if "\n" in uri or "\r" in uri or " " in uri:
+            raise UsageError(f"{uri!r} cannot be a Request-URI")
         self._follow_body()
         rest = self.lines.copy()
         index = self.index

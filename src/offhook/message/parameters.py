@@ -7,7 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from offhook.message.grammar import is_token, quote, unquote
 
-__all__ = ["NO_PARAMETERS", "Parameters"]
+__all__ = ["NO_PARAMETERS", "ParameterItems", "Parameters"]
+
+
+ParameterItems = Mapping[str, str | None] | Iterable[tuple[str, str | None]]
+"""What parameters are made of: other parameters, a mapping, or pairs as written on the wire."""
 
 
 class Parameters(Mapping[str, str | None]):
@@ -20,9 +24,12 @@ class Parameters(Mapping[str, str | None]):
 
     __slots__ = ("_items",)
 
-    def __init__(self, items: Iterable[tuple[str, str | None]] = ()) -> None:
-        """`items` are pairs as written on the wire: a quoted value keeps its quotes."""
-        self._items = tuple(items)
+    def __init__(self, items: ParameterItems = ()) -> None:
+        """A quoted value keeps its quotes, and no value gets any here (`set` does that)."""
+        if isinstance(items, Parameters):
+            self._items: tuple[tuple[str, str | None], ...] = items.raw()
+        else:
+            self._items = tuple(items.items() if isinstance(items, Mapping) else items)
 
     def __getitem__(self, name: str) -> str | None:
         wanted = name.lower()

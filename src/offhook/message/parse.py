@@ -135,8 +135,8 @@ def _cut_body(message: Message, length: str) -> None:
     """Apply a Content-Length that differs from the octets at hand (RFC 3261 18.3)."""
     digits = length.strip(" \t")
     if not (digits.isdecimal() and digits.isascii() and len(digits) <= 10):
-        message.fault = "Bad Content-Length"
+        message.fault = message.fault or "Bad Content-Length"
     elif int(digits) <= len(message.body):
         message.body = message.body[: int(digits)]
     else:
-        message.fault = "Truncated Body"
+        message.fault = message.fault or "Truncated Body"

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import re
 
-from offhook.errors import MessageError
 from offhook.message.grammar import GrammarError, split_commas
 from offhook.message.headers.via import read_via
 
 __all__ = ["stamped"]
 
-_PLAIN = re.compile(r"[^,\";]*(?:;(?!received)(?:rport\b(?!=)|[a-z]+=[^,\"; \t]+|[a-z]+))*\Z")
+_PLAIN = re.compile(r"[^,\";]*(?:;(?!received|rport=)[a-z]+(?:=[^,\"; \t]+)?)*\Z")
 _ASKED = re.compile(r";rport(?=;|\Z)")
 
 
 def stamped(value: str, received: str, rport: int) -> str:
-    """A Via line's value with its first Via stamped. A `received` that the peer wrote itself is
-    replaced or removed."""
+    """A Via line's value with its first Via stamped; unchanged if it is malformed.
+
+    A `received` that the peer wrote itself is replaced or removed: it is ours to say.
+    """
     if _PLAIN.match(value) is None:
         return _carefully(value, received, rport)
     if rport and ";rport" in value:
@@ -27,10 +28,10 @@ def stamped(value: str, received: str, rport: int) -> str:
 
 def _carefully(value: str, received: str, rport: int) -> str:
     try:
-        first, *further = split_commas(value)
+        first, *further = split_commas(value) or [""]
         via = read_via(first)
-    except (GrammarError, ValueError) as fault:
-        raise MessageError(400, f"Bad Via: {fault}") from None
+    except GrammarError:
+        return value
     parameters = via.parameters.without("received")
     if rport and "rport" in parameters:
         parameters = parameters.set("rport", str(rport))

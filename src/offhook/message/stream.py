@@ -85,7 +85,7 @@ class StreamFramer:
         buffer = self._buffer
         if not self._seen and buffer[start] in (_CR, _LF):
             following = self._line_end(start, done)
-            if following:
+            if following >= 0:
                 return following
         if not self._body and not self._read_head(start):
             return start
@@ -100,14 +100,14 @@ class StreamFramer:
 
     def _line_end(self, start: int, done: list[bytes | KeepAlive]) -> int:
         """Take a line end before a message (RFC 3261 7.5); where the next thing begins, `start` if
-        the line end is not complete, 0 if it is none."""
+        the line end is not complete, -1 if it is none."""
         buffer = self._buffer
         if buffer[start] == _LF:
             return start + 1
         if len(buffer) == start + 1:
             return start
         if buffer[start + 1] != _LF:
-            return 0
+            return -1
         if self._ponged or buffer.startswith(KeepAlive.PING.value, start):
             done.append(KeepAlive.PING)
             length = 2 if self._ponged else 4

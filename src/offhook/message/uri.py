@@ -9,7 +9,6 @@ left to `transport`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,15 +16,14 @@ from offhook.errors import UriError
 from offhook.message import limits
 from offhook.message.escaping import USER_PLAIN, comparable, escape, unescape, well_escaped
 from offhook.message.grammar import GrammarError, canonical_host, host_and_port
-from offhook.message.parameters import NO_PARAMETERS, Parameters
+from offhook.message.parameters import NO_PARAMETERS, ParameterItems, Parameters
 
 __all__ = ["Uri", "parse_uri"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*:")
 _FORBIDDEN = re.compile(r'[\x00-\x20\x7f<>"\\^`{|}]')
-_TEL_NUMBER = re.compile(
-    r"\+[0-9\-.()]*[0-9][0-9\-.()]*|[0-9A-Fa-f*#\-.()]*[0-9A-Fa-f*#][0-9A-Fa-f*#\-.()]*"
-)
+_GLOBAL_NUMBER = re.compile(r"\+[0-9\-.()]+")  # RFC 3966 3, without the need of a digit
+_LOCAL_NUMBER = re.compile(r"[0-9A-Fa-f*#\-.()]+")
 _SEPARATORS = str.maketrans("", "", "-.()")
 _NEVER_IGNORED = ("user", "ttl", "method", "maddr", "transport")  # RFC 3261 19.1.4
 _AOR_PLAIN = USER_PLAIN | frozenset("#")  # phones send feature codes with an unescaped "#"
@@ -53,12 +51,11 @@ class Uri:
         user: str = "",
         port: int | None = None,
         scheme: str = "sip",
-        parameters: Iterable[tuple[str, str | None]] = (),
+        parameters: ParameterItems = (),
     ) -> Uri:
         """A sip or sips URI from its parts. `user` is plain text, escaped here; `host` may be an
         IPv6 address without brackets."""
-        items = tuple(parameters)
-        return parse_uri(_compose(scheme, escape(user), _Place(host, port), Parameters(items)))
+        return parse_uri(_compose(scheme, escape(user), _Place(host, port), Parameters(parameters)))
 
     def replace(
         self,
@@ -67,7 +64,7 @@ class Uri:
         user: str | None = None,
         host: str | None = None,
         port: int | None = None,
-        parameters: Iterable[tuple[str, str | None]] | None = None,
+        parameters: ParameterItems | None = None,
     ) -> Uri:
         """A copy with parts replaced: `user` is plain text, port 0 removes the port; headers and
         password stay."""
@@ -169,7 +166,7 @@ def _parse(text: str) -> Uri:
     try:
         return _read(text)
     except GrammarError as fault:
-        raise UriError(400, f"Bad URI: {fault}") from None
+        raise UriError(400, f"Bad URI: {fault.reason}") from None
 
 
 _remembered = lru_cache(maxsize=limits.URI_CACHE)(_parse)
@@ -241,7 +238,8 @@ def _read_headers(text: str) -> tuple[tuple[str, str], ...]:
 
 def _read_tel(rest: str, text: str) -> Uri:
     number, semicolon, parameter_text = rest.partition(";")
-    if _TEL_NUMBER.fullmatch(number) is None:
+    pattern = _GLOBAL_NUMBER if number[0:1] == "+" else _LOCAL_NUMBER
+    if pattern.fullmatch(number) is None or not number.translate(_SEPARATORS).strip("+"):
         raise GrammarError("bad telephone number")
     parameters = _read_parameters(parameter_text) if semicolon else NO_PARAMETERS
     return Uri("tel", number, "", "", None, parameters, (), text)

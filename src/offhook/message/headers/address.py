@@ -40,7 +40,7 @@ __all__ = [
     "read_name_addr",
 ]
 
-_UNQUOTED_DISPLAY = re.compile(r"(?:[A-Za-z0-9\-.!%*_+`'~\u0080-\U0010ffff]+[ \t]*)*\Z")
+_UNQUOTED_DISPLAY = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\u0080-\U0010ffff \t]*\Z")
 _WILDCARD = Uri("*", "", "", "", None, NO_PARAMETERS, (), "*")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from offhook.errors import MessageError, UriError
+from offhook.message import limits
 from offhook.message.grammar import GrammarError, split_commas
 
 __all__ = ["HeaderType", "each", "optional"]
@@ -33,7 +34,7 @@ class HeaderType(Generic[T]):
         try:
             return self.convert(lines)
         except GrammarError as fault:
-            raise MessageError(400, f"Bad {self.label}: {fault}") from None
+            raise MessageError(400, f"Bad {self.label}: {fault.reason}") from None
         except UriError as fault:
             raise MessageError(
                 400, f"Bad {self.label}: {fault.reason.removeprefix('Bad URI: ')}"
@@ -45,7 +46,10 @@ def each(read: Callable[[str], T]) -> Callable[[list[str]], list[T]]:
     empty list."""
 
     def convert(lines: list[str]) -> list[T]:
-        return [read(value) for line in lines for value in split_commas(line)]
+        values = [value for line in lines for value in split_commas(line)]
+        if len(values) > limits.LIST_VALUES:
+            raise GrammarError("too many values")
+        return [read(value) for value in values]
 
     return convert
 
