@@ -1,17 +1,17 @@
 """Every error that offhook raises, as one tree.
 
-    OffhookError
-    ├── PeerError                 a fault of the peer; carries the SIP status to answer
-    │   ├── MessageError          the message is malformed or breaks a limit
-    │   │   └── FramingError      the byte stream cannot be followed any more: close the connection
-    │   ├── UriError              a URI is malformed or its scheme is not served
-    │   └── ChallengeError        a digest header is malformed
-    ├── CallerCancelled           the caller sent CANCEL while a handler waited for a fork
-    ├── StorageError              the database failed or did not answer in time
-    ├── ConfigurationError        the configuration is wrong: one line a fault
-    ├── StartError                a listener, certificate or database cannot be opened: one line
-    └── UsageError                the calling program broke a rule of this library
-        └── NotServing            the exchange is not bound to a running server
+OffhookError
+├── PeerError                 a fault of the peer; carries the SIP status to answer
+│   ├── MessageError          the message is malformed or breaks a limit
+│   │   └── FramingError      the byte stream cannot be followed any more: close the connection
+│   ├── UriError              a URI is malformed or its scheme is not served
+│   └── ChallengeError        a digest header is malformed
+├── CallerCancelled           the caller sent CANCEL while a handler waited for a fork
+├── StorageError              the database failed or did not answer in time
+├── ConfigurationError        the configuration is wrong: one line a fault
+├── StartError                a listener, certificate or database cannot be opened: one line
+└── UsageError                the calling program broke a rule of this library
+    └── NotServing            the exchange is not bound to a running server
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ChallengeError(PeerError):
     """A digest challenge or credential header is malformed (400)."""
 
 
-class CallerCancelled(OffhookError):  # noqa: N818 - an event, not a fault; uncaught it ends the handler quietly
+class CallerCancelled(OffhookError):
     """The caller sent CANCEL while the handler waited for a fork."""
 
 
@@ -85,5 +85,5 @@ class UsageError(OffhookError):
     """The calling program broke a rule of this library; the text says what to do instead."""
 
 
-class NotServing(UsageError):  # noqa: N818 - a state, named as in the design
+class NotServing(UsageError):
     """A store or service was used before a running server bound the exchange."""

@@ -1,25 +1,31 @@
-"""ACK for a 2xx: forwarded without a transaction (RFC 3261 16.11, 17.1.1.3), because it is a request of its own end to end."""
+"""ACK for a 2xx: forwarded without a transaction (RFC 3261 16.11, 17.1.1.3), because it is a
+request of its own end to end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from offhook.engine.actions import Send
 from offhook.engine.dialog_routes import dialog_target
-from offhook.engine.incoming import Incoming
-from offhook.engine.parts import Parts
 from offhook.errors import UriError
 from offhook.message.uri import parse_uri
 from offhook.proxy.forwarding import Forward, forward
-from offhook.proxy.target import Target
-from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.engine.incoming import Incoming
+    from offhook.engine.parts import Parts
+    from offhook.proxy.target import Target
+    from offhook.transport.flow import Flow
 
 __all__ = ["StatelessForward"]
 
 
 class StatelessForward:
-    """One request on its way without a transaction: the first flow that can be had takes it, nobody is told if there is none."""
+    """One request on its way without a transaction: the first flow that can be had takes it, nobody
+    is told if there is none."""
 
     __slots__ = ("_hops", "_incoming", "_parts", "_target")
 
@@ -47,7 +53,7 @@ class StatelessForward:
             self._hops = [hop]
             ways.look_up(self, hop.host)
 
-    def flow_ready(self, flow: Flow, now: float) -> None:  # noqa: ARG002 - the contract's
+    def flow_ready(self, flow: Flow, now: float) -> None:
         """Send it."""
         incoming = self._incoming
         shared = Forward(
@@ -60,7 +66,7 @@ class StatelessForward:
         data = forward(shared, self._target, flow.via + branch, ())
         self._parts.actions.append(Send(flow, data))
 
-    def way_failed(self, status: int, now: float) -> None:  # noqa: ARG002 - the contract's
+    def way_failed(self, status: int, now: float) -> None:
         """The next address, if there is one."""
         if self._hops:
             self._parts.ways.reach(self, self._target.profile, self._hops.pop(0), now)

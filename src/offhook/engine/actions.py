@@ -1,10 +1,13 @@
-"""What the engine asks its driver to do. Sends are the common case; the others are answered by an input with the same ticket."""
+"""What the engine asks its driver to do. Sends are the common case; the others are answered by an
+input with the same ticket."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from offhook.transport.flow import Address, Flow
+if TYPE_CHECKING:
+    from offhook.transport.flow import Address, Flow
 
 __all__ = ["Action", "Close", "Open", "Resolve", "Send"]
 
@@ -21,8 +24,9 @@ class Send:
 class Open:
     """Find or make a flow to `destination`; answered by `flow_opened` or `open_failed`.
 
-    Over UDP at once, from the profile's socket of the same IP version; `local` ("" = any) asks for that local address. Over TCP and
-    TLS an open connection to the same destination may be given. `server_name` is what a TLS certificate must name (RFC 5922).
+    Over UDP at once, from the profile's socket of the same IP version; `local` ("" = any) asks for
+    that local address. Over TCP and TLS an open connection to the same destination may be given.
+    `server_name` is what a TLS certificate must name (RFC 5922).
     """
 
     ticket: int
@@ -42,7 +46,8 @@ class Close:
 
 @dataclass(slots=True)
 class Resolve:
-    """Look up the addresses (A and AAAA) of `host`; answered by `resolved`, with no address if there is none or it takes too long."""
+    """Look up the addresses (A and AAAA) of `host`; answered by `resolved`, with no address if
+    there is none or it takes too long."""
 
     ticket: int
     host: str

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from offhook.engine.events import Event
+if TYPE_CHECKING:
+    from offhook.engine.events import Event
 
 __all__ = ["Application"]
 
 
 class Application(Protocol):
-    """Receives the engine's events one by one, each before the next input. It decides by calling the engine, now or later."""
+    """Receives the engine's events one by one, each before the next input. It decides by calling
+    the engine, now or later."""
 
     def handle(self, event: Event) -> None:
         """Must not raise and must not wait: what takes time becomes a task."""

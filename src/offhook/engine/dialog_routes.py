@@ -1,17 +1,18 @@
-"""Requests inside dialogs: our own Route values, the token in them, and strict routers (RFC 3261 16.4).
+"""Requests inside dialogs: our own Route values, the token in them, and strict routers (RFC 3261
+16.4).
 
-A request is relayed by its route set only if our topmost Route carries a token that we wrote for its Call-ID; the application never
-sees it. Everything else is an initial request, whatever its To tag says.
+A request is relayed by its route set only if our topmost Route carries a token that we wrote for
+its Call-ID; the application never sees it. Everything else is an initial request, whatever its To
+tag says.
 """
 
 from __future__ import annotations
 
-from offhook.engine.incoming import Incoming
-from offhook.engine.settings import EngineSettings
-from offhook.message.message import Message
+from typing import TYPE_CHECKING
+
 from offhook.proxy.route_token import unseal
 from offhook.proxy.target import Target
-from offhook.transport.flow import Flow
+from offhook.transport.next_hop import is_literal
 from offhook.transport.route_set import (
     RouteUri,
     bare_uri,
@@ -20,6 +21,12 @@ from offhook.transport.route_set import (
     route_values,
     split_route_uri,
 )
+
+if TYPE_CHECKING:
+    from offhook.engine.incoming import Incoming
+    from offhook.engine.settings import EngineSettings
+    from offhook.message.message import Message
+    from offhook.transport.flow import Flow
 
 __all__ = ["DialogRoutes", "dialog_target", "learn_own"]
 
@@ -32,6 +39,8 @@ class DialogRoutes:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._own: set[tuple[str, int]] = set()
+        # a domain that is an address counts with our ports only: every phone on that machine has it
+        self._names = frozenset(name for name in settings.domains if not is_literal(name))
         self.via_marks: tuple[str, ...] = ()  # beginnings of the Via values that we write
 
     def add_own(self, host: str, port: int) -> None:
@@ -43,7 +52,7 @@ class DialogRoutes:
         return (host, port) in self._own
 
     def _ours(self, route: RouteUri) -> bool:
-        return (route.host, route.port) in self._own or route.host in self._settings.domains
+        return (route.host, route.port) in self._own or route.host in self._names
 
     def read(self, incoming: Incoming) -> None:
         """Find our Route values and the token, and undo what a strict router did."""
@@ -58,7 +67,8 @@ class DialogRoutes:
                     incoming.token = unseal(route.user, incoming.core.call_id, self._settings.key)
 
     def _undo_strict(self, message: Message, incoming: Incoming) -> None:
-        """A strict router puts our Record-Route into the Request-URI and the target last in the Route (RFC 3261 16.4)."""
+        """A strict router puts our Record-Route into the Request-URI and the target last in the
+        Route (RFC 3261 16.4)."""
         if not incoming.core.route or "~" not in message.uri:
             return
         uri = split_route_uri(message.uri)
@@ -75,18 +85,17 @@ class DialogRoutes:
             incoming.token = token
 
     def at_us(self, incoming: Incoming) -> bool:
-        """True if the Request-URI of an in-dialog request names one of our domains: the application has to look it up."""
+        """True if the Request-URI of an in-dialog request names one of our domains: the application
+        has to look it up."""
         if incoming.next_route:
             return False
         uri = split_route_uri(incoming.message.uri.partition("?")[0])
-        return uri is not None and (uri.host in self._settings.domains or self._is_self(uri))
-
-    def _is_self(self, uri: RouteUri) -> bool:
-        return (uri.host, uri.port) in self._own
+        return uri is not None and self._ours(uri)
 
 
 def dialog_target(incoming: Incoming) -> Target:
-    """Where a request with a valid token goes: by the flow of that end, else by its route set and Request-URI."""
+    """Where a request with a valid token goes: by the flow of that end, else by its route set and
+    Request-URI."""
     token = incoming.token
     uri = incoming.message.uri
     if token is None:

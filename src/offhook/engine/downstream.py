@@ -1,11 +1,12 @@
-"""The client side of forks: what `proxy.branch` asks for, done with flows, client transactions and bytes."""
+"""The client side of forks: what `proxy.branch` asks for, done with flows, client transactions and
+bytes."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from offhook.engine.incoming import Incoming
-from offhook.engine.parts import Parts
 from offhook.errors import PeerError
-from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.proxy.branch import Branch
 from offhook.proxy.forwarding import RECORD_ROUTED, Forward, forward, record_routes
@@ -14,10 +15,14 @@ from offhook.proxy.route_token import End
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.client_non_invite import ClientNonInvite
 from offhook.transaction.owner import ClientTransaction
-from offhook.transport.flow import Flow
-from offhook.transport.next_hop import NextHop
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, split_route_uri
+
+if TYPE_CHECKING:
+    from offhook.engine.parts import Parts
+    from offhook.message.message import Message
+    from offhook.transport.flow import Flow
+    from offhook.transport.next_hop import NextHop
 
 __all__ = ["DownstreamSide"]
 
@@ -28,7 +33,7 @@ class DownstreamSide:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    # ways (Downstream) ------------------------------------------------------------------------------------------------
+    # ways (Downstream) ---------------------------------------------------------------------------
     def find_flow(self, branch: Branch, name: str, now: float) -> bool:
         """Look for a flow by name."""
         return self._parts.ways.find(branch, self._profile(branch), name, now)
@@ -37,7 +42,7 @@ class DownstreamSide:
         """Find a flow to a literal address."""
         self._parts.ways.reach(branch, self._profile(branch), hop, now)
 
-    def resolve(self, branch: Branch, host: str, now: float) -> None:  # noqa: ARG002 - the contract's
+    def resolve(self, branch: Branch, host: str, now: float) -> None:
         """Look a host name up."""
         self._parts.ways.look_up(branch, host)
 
@@ -48,7 +53,7 @@ class DownstreamSide:
     def _profile(self, branch: Branch) -> str:
         return branch.target.profile or _incoming(branch).flow.profile
 
-    # sending (Downstream) ---------------------------------------------------------------------------------------------
+    # sending (Downstream) ------------------------------------------------------------------------
     def send(self, branch: Branch, flow: Flow, now: float) -> None:
         """One try: the request of the branch in a new client transaction."""
         parts = self._parts
@@ -101,11 +106,11 @@ class DownstreamSide:
         parts.transactions.add_client(cancel)
         cancel.start(now)
 
-    def abandon(self, branch: Branch, now: float) -> None:  # noqa: ARG002 - the contract's
+    def abandon(self, branch: Branch, now: float) -> None:
         """The try goes on by itself until timer B; only its late 2xx counts."""
         branch.transaction = None
 
-    # what comes back ----------------------------------------------------------------------------------------------------
+    # what comes back -----------------------------------------------------------------------------
     def response(self, machine: ClientTransaction, message: Message, now: float) -> None:
         """A response of a try of some branch; the ACK of a refusal is sent here."""
         status = message.status
@@ -177,7 +182,8 @@ def _with_branch(request: Message, via: str) -> bytes:
 
 
 def caller_end(incoming: Incoming) -> End:
-    """How the caller is reached later: by its connection, or by its source if its Contact does not lead back."""
+    """How the caller is reached later: by its connection, or by its source if its Contact does not
+    lead back."""
     flow = incoming.flow
     if flow.reliable or behind_translation(incoming.core, flow, _contact_host(incoming.message)):
         return End(flow.profile, flow.name)

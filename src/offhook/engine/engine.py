@@ -1,15 +1,15 @@
 """The sans-IO engine: messages, flows and time in; actions and events out.
 
-RFC 3261 16-18 as a proxy, registrar and user agent core share them. Nothing here waits, and no input raises for what a peer sent. What
-a request means is the application's: the engine hands it every new request, and relays by itself only what belongs to a dialog that it
-routed (`dialog_routes`), CANCEL, ACK and retransmissions.
+RFC 3261 16-18 as a proxy, registrar and user agent core share them. Nothing here waits, and no
+input raises for what a peer sent. What a request means is the application's: the engine hands it
+every new request, and relays by itself only what belongs to a dialog that it routed
+(`dialog_routes`), CANCEL, ACK and retransmissions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from offhook.engine.actions import Action
 from offhook.engine.dialog_routes import DialogRoutes, learn_own
 from offhook.engine.events import Event, FlowLost
 from offhook.engine.forks import Forks
@@ -20,17 +20,22 @@ from offhook.engine.origination import Origination
 from offhook.engine.outgoing import Outgoing
 from offhook.engine.parts import Counters, Parts
 from offhook.engine.receiver import Receiver
-from offhook.engine.settings import EngineSettings
 from offhook.engine.streams import Streams
 from offhook.engine.upstream import Headers, UpstreamSide
 from offhook.engine.ways import Ways
-from offhook.message.message import Message
-from offhook.proxy.response_context import Fork
 from offhook.proxy.target import ForkRequest, Outcome, Target
-from offhook.transaction.owner import ClientTransaction
 from offhook.transaction.table import Transactions
 from offhook.transaction.timers import Timers
-from offhook.transport.flow import Flow, Listener
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.engine.actions import Action
+    from offhook.engine.settings import EngineSettings
+    from offhook.message.message import Message
+    from offhook.proxy.response_context import Fork
+    from offhook.transaction.owner import ClientTransaction
+    from offhook.transport.flow import Flow, Listener
 
 __all__ = ["Engine"]
 
@@ -70,12 +75,12 @@ class Engine:
             origination=self._origination,
         )
 
-    # inputs -----------------------------------------------------------------------------------------------------------
+    # inputs --------------------------------------------------------------------------------------
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
         """A datagram, or the next octets of a connection."""
         self._receiver.receive(flow, data, now)
 
-    def flow_accepted(self, flow: Flow, now: float) -> None:  # noqa: ARG002 - every input has its time
+    def flow_accepted(self, flow: Flow, now: float) -> None:
         """A peer connected to us."""
         self._parts.ways.add(flow)
         learn_own(self._routes, flow)
@@ -101,7 +106,8 @@ class Engine:
         self._parts.events.append(FlowLost(flow, reason))
 
     def send_failed(self, flow: Flow, now: float) -> None:
-        """A datagram to the remote address of `flow` was refused: what was just sent there has failed (RFC 3261 18.4)."""
+        """A datagram to the remote address of `flow` was refused: what was just sent there has
+        failed (RFC 3261 18.4)."""
         failed: list[ClientTransaction] = []
         for machine in reversed(self._transactions.clients.values()):
             if machine.since < now - ICMP_MEMORY:
@@ -119,7 +125,7 @@ class Engine:
         """When `advance` is wanted next."""
         return self._timers.next_deadline()
 
-    # outputs ------------------------------------------------------------------------------------------------------------
+    # outputs -------------------------------------------------------------------------------------
     @property
     def has_actions(self) -> bool:
         """True if `actions` has something."""
@@ -142,9 +148,10 @@ class Engine:
         self._parts.events.clear()
         return found
 
-    # decisions ------------------------------------------------------------------------------------------------------------
+    # decisions -----------------------------------------------------------------------------------
     def accept(self, incoming: Incoming, now: float) -> None:
-        """A decision will take time: from now on retransmissions are absorbed, and an INVITE gets its 100 when it is due."""
+        """A decision will take time: from now on retransmissions are absorbed, and an INVITE gets
+        its 100 when it is due."""
         self._upstream.accept(incoming, now)
 
     def trying(self, incoming: Incoming, now: float) -> None:
@@ -162,7 +169,8 @@ class Engine:
         headers: Headers = (),
         body: bytes = b"",
     ) -> bool:
-        """Answer a request ourselves. False if a final response went up already. A refusal before `accept` or `fork` is stateless."""
+        """Answer a request ourselves. False if a final response went up already. A refusal before
+        `accept` or `fork` is stateless."""
         context = incoming.context
         if context is not None and status >= 200:
             if incoming.own_reply is None:
@@ -177,7 +185,8 @@ class Engine:
         return True
 
     def _claim(self, incoming: Incoming, now: float) -> bool:
-        """We are the user agent server of this request: a merged copy of it gets 482 (RFC 3261 8.2.2.2)."""
+        """We are the user agent server of this request: a merged copy of it gets 482 (RFC 3261
+        8.2.2.2)."""
         self._upstream.accept(incoming, now)
         server = incoming.server
         if server is None or self._transactions.claim(server, incoming.core):
@@ -186,12 +195,14 @@ class Engine:
         return False
 
     def answer(self, incoming: Incoming, outcome: Outcome, now: float) -> bool:
-        """Send the outcome of a fork upstream; held until no branch is pending. False if a final response went up already."""
+        """Send the outcome of a fork upstream; held until no branch is pending. False if a final
+        response went up already."""
         context = incoming.context
         return context is not None and context.answer(outcome, now)
 
     def fork(self, incoming: Incoming, request: ForkRequest, now: float) -> Fork:
-        """Send a request on to targets (RFC 3261 16.6). The outcome comes as `Resolved`, or goes upstream by itself if it decides."""
+        """Send a request on to targets (RFC 3261 16.6). The outcome comes as `Resolved`, or goes
+        upstream by itself if it decides."""
         return self._forks.fork(incoming, request, now)
 
     def add_target(self, fork: Fork, target: Target, now: float) -> None:
@@ -212,7 +223,8 @@ class Engine:
         next_uri: str = "",
         handle: object = None,
     ) -> Outgoing:
-        """Send a request of our own: `message` without a Via, to `next_uri` or its Request-URI. The answers come as `Answered`.
+        """Send a request of our own: `message` without a Via, to `next_uri` or its Request-URI. The
+        answers come as `Answered`.
 
         Raises UriError if the URI names no transport of ours.
         """
@@ -224,7 +236,7 @@ class Engine:
         """From now on new requests get 503; what runs goes on."""
         self._receiver.draining = True
 
-    # what is there --------------------------------------------------------------------------------------------------------
+    # what is there -------------------------------------------------------------------------------
     @property
     def transactions(self) -> Transactions:
         """The transaction table, to look at."""
@@ -234,6 +246,11 @@ class Engine:
     def counters(self) -> Counters:
         """What happened since the start."""
         return self._parts.counters
+
+    @property
+    def unanswered(self) -> int:
+        """Requests that have no final response yet."""
+        return sum(not server.answered for server in self._transactions.servers.values())
 
     @property
     def pending(self) -> int:

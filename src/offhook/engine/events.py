@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from offhook.engine.incoming import Incoming
-from offhook.engine.outgoing import Outgoing
-from offhook.message.message import Message
-from offhook.proxy.response_context import Fork
-from offhook.transport.flow import Flow
+if TYPE_CHECKING:
+    from offhook.engine.incoming import Incoming
+    from offhook.engine.outgoing import Outgoing
+    from offhook.message.message import Message
+    from offhook.proxy.response_context import Fork
+    from offhook.transport.flow import Flow
 
 __all__ = [
     "Answered",
@@ -23,7 +25,8 @@ __all__ = [
 
 @dataclass(slots=True)
 class RequestReceived:
-    """A new request to decide: `respond`, `accept` or `fork` it. ACK, CANCEL, retransmissions and valid in-dialog requests never come."""
+    """A new request to decide: `respond`, `accept` or `fork` it. ACK, CANCEL, retransmissions and
+    valid in-dialog requests never come."""
 
     incoming: Incoming
 
@@ -52,7 +55,8 @@ class Resolved:
 
 @dataclass(slots=True)
 class Answered:
-    """A request of our own has a response; None if nothing came, with the status that amounts to in `outgoing.status`."""
+    """A request of our own has a response; None if nothing came, with the status that amounts to in
+    `outgoing.status`."""
 
     outgoing: Outgoing
     response: Message | None

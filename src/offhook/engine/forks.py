@@ -1,16 +1,21 @@
-"""Forks of requests: response contexts joined to the server side, the client side and the application."""
+"""Forks of requests: response contexts joined to the server side, the client side and the
+application."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from offhook.engine.downstream import DownstreamSide
 from offhook.engine.events import Progress, Resolved
 from offhook.engine.incoming import Incoming
-from offhook.engine.parts import Parts
-from offhook.engine.upstream import UpstreamSide
-from offhook.message.message import Message
 from offhook.proxy.loop import loop_hash
 from offhook.proxy.response_context import Fork, ResponseContext
-from offhook.proxy.target import ForkRequest, Outcome
+
+if TYPE_CHECKING:
+    from offhook.engine.parts import Parts
+    from offhook.engine.upstream import UpstreamSide
+    from offhook.message.message import Message
+    from offhook.proxy.target import ForkRequest, Outcome
 
 __all__ = ["Forks"]
 
@@ -40,7 +45,7 @@ class Forks(DownstreamSide):
         """Start a fork."""
         return self.context(incoming, now).fork(request, now)
 
-    # Outlet -----------------------------------------------------------------------------------------------------------
+    # Outlet --------------------------------------------------------------------------------------
     def start_ring(self, fork: Fork, delay: float, now: float) -> None:
         """Wake the fork later."""
         self._parts.timers.start(delay, now, fork, 0)
@@ -53,12 +58,12 @@ class Forks(DownstreamSide):
         """The final answer goes to the caller."""
         self._upstream.answer(context, outcome, now)
 
-    def settled(self, fork: Fork, now: float) -> None:  # noqa: ARG002 - the contract's
+    def settled(self, fork: Fork, now: float) -> None:
         """Tell the application."""
         if not fork.request.decides:
             self._parts.events.append(Resolved(fork))
 
-    def progress(self, fork: Fork, response: Message, now: float) -> None:  # noqa: ARG002
+    def progress(self, fork: Fork, response: Message, now: float) -> None:
         """Tell the application."""
         if not fork.request.decides:
             self._parts.events.append(Progress(fork, response))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from hashlib import blake2s
+from typing import TYPE_CHECKING
 
-from offhook.engine.settings import EngineSettings
-from offhook.message.interface import Core
+if TYPE_CHECKING:
+    from offhook.engine.settings import EngineSettings
+    from offhook.message.interface import Core
 
 __all__ = ["Identifiers"]
 
@@ -21,7 +23,7 @@ class Identifiers:
         self._count = 0
 
     def branch(self, loop_hash: str = "") -> str:
-        """A new branch: cookie, worker, transaction, loop hash (RFC 3261 8.1.1.7, RFC 5393 4.2.2)."""
+        """A new branch: cookie, worker, number, loop hash (RFC 3261 8.1.1.7, RFC 5393 4.2.2)."""
         self._count += 1
         return f"{self._prefix}.{self._count:x}.{loop_hash}"
 
@@ -31,7 +33,8 @@ class Identifiers:
         return f"{self._prefix}.s{self._hash(text)}"
 
     def to_tag(self, core: Core) -> str:
-        """The To tag of our own responses to a request: the same for every copy, so that the ACK is known again (RFC 3261 8.2.7)."""
+        """The To tag of our own responses to a request: the same for every copy, so that the ACK is
+        known again (RFC 3261 8.2.7)."""
         return self._hash(f"{core.call_id}\0{core.from_tag}\0{core.cseq}\0{core.branch}")
 
     def _hash(self, text: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from offhook.message.interface import Core
-from offhook.message.message import Message
-from offhook.proxy.response_context import ResponseContext
-from offhook.proxy.route_token import RouteToken
-from offhook.transaction.server_invite import ServerInvite
-from offhook.transaction.server_non_invite import ServerNonInvite
-from offhook.transport.flow import Flow
+if TYPE_CHECKING:
+    from offhook.message.interface import Core
+    from offhook.message.message import Message
+    from offhook.proxy.response_context import ResponseContext
+    from offhook.proxy.route_token import RouteToken
+    from offhook.transaction.server_invite import ServerInvite
+    from offhook.transaction.server_non_invite import ServerNonInvite
+    from offhook.transport.flow import Flow
 
 __all__ = ["Incoming", "OwnReply"]
 
@@ -26,7 +28,8 @@ class OwnReply:
 
 
 class Incoming:
-    """A new request, with what the engine found out about it. Handed to `Engine.respond`, `Engine.fork` and the like.
+    """A new request, with what the engine found out about it. Handed to `Engine.respond`,
+    `Engine.fork` and the like.
 
     Until it is accepted it has no transaction: a refusal that needs no wait is then stateless.
     """

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from offhook.engine.actions import Send
-from offhook.engine.forks import Forks
 from offhook.engine.incoming import Incoming
 from offhook.engine.outgoing import Outgoing
-from offhook.engine.parts import Parts
-from offhook.engine.streams import Streams
-from offhook.engine.upstream import UpstreamSide
 from offhook.proxy.branch import Branch
 from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
-from offhook.transport.flow import Flow
+
+if TYPE_CHECKING:
+    from offhook.engine.forks import Forks
+    from offhook.engine.parts import Parts
+    from offhook.engine.streams import Streams
+    from offhook.engine.upstream import UpstreamSide
+    from offhook.transport.flow import Flow
 
 __all__ = ["Keeper"]
 
 
 class Keeper:
-    """Implements `transaction.owner.Owner`. `join` completes it, since parts and owner need each other."""
+    """Implements `transaction.owner.Owner`. `join` completes it, since parts and owner need each
+    other."""
 
     _parts: Parts
     _upstream: UpstreamSide

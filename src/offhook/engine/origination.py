@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from offhook.engine.events import Answered
 from offhook.engine.outgoing import Outgoing
-from offhook.engine.parts import Parts
-from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.message.uri import parse_uri
 from offhook.proxy.hop_by_hop import make_ack
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.client_non_invite import ClientNonInvite
-from offhook.transaction.owner import ClientTransaction
-from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop
+
+if TYPE_CHECKING:
+    from offhook.engine.parts import Parts
+    from offhook.message.message import Message
+    from offhook.transaction.owner import ClientTransaction
+    from offhook.transport.flow import Flow
 
 __all__ = ["Origination"]
 
@@ -58,6 +62,6 @@ class Origination:
         if machine.response(message.status, now) and isinstance(outgoing, Outgoing):
             outgoing.response(message, now)
 
-    def answered(self, outgoing: Outgoing, response: Message | None, now: float) -> None:  # noqa: ARG002
+    def answered(self, outgoing: Outgoing, response: Message | None, now: float) -> None:
         """Tell the application."""
         self._parts.events.append(Answered(outgoing, response))

@@ -1,13 +1,17 @@
-"""A request of our own: it finds its way, is sent in a client transaction, and its answer becomes an event."""
+"""A request of our own: it finds its way, is sent in a client transaction, and its answer becomes
+an event."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from offhook.message.message import Message
-from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.message.message import Message
+    from offhook.transport.flow import Flow
 
 __all__ = ["Outgoing", "OutgoingOwner"]
 
@@ -26,7 +30,7 @@ class OutgoingOwner(Protocol):
 
 
 class Outgoing:
-    """A request that the application sends. `status` is the last one heard, 408 or 503 if none was."""
+    """A request of the application. `status` is the last one heard, 408 or 503 if none was."""
 
     __slots__ = ("flow", "handle", "hops", "owner", "profile", "request", "status")
 

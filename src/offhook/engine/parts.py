@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from offhook.engine.actions import Action
-from offhook.engine.events import Event
-from offhook.engine.identifiers import Identifiers
-from offhook.engine.settings import EngineSettings
-from offhook.engine.ways import Ways
-from offhook.transaction.owner import Owner
-from offhook.transaction.table import Transactions
-from offhook.transaction.timers import Timers
+if TYPE_CHECKING:
+    from offhook.engine.actions import Action
+    from offhook.engine.events import Event
+    from offhook.engine.identifiers import Identifiers
+    from offhook.engine.settings import EngineSettings
+    from offhook.engine.ways import Ways
+    from offhook.transaction.owner import Owner
+    from offhook.transaction.table import Transactions
+    from offhook.transaction.timers import Timers
 
 __all__ = ["Counters", "Parts"]
 
@@ -31,7 +33,8 @@ class Counters:
 
 @dataclass(slots=True)
 class Parts:
-    """One engine's identity, clocks, tables and outputs; `owner` is the engine as its transactions see it."""
+    """One engine's identity, clocks, tables and outputs; `owner` is the engine as its transactions
+    see it."""
 
     settings: EngineSettings
     identifiers: Identifiers

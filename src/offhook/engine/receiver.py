@@ -1,21 +1,18 @@
-"""What arrives: messages told apart and given to those who deal with them (RFC 3261 16.3, 17.2.3, 18.1.2, 18.2.1)."""
+"""What arrives: messages told apart and given to those who deal with them (RFC 3261 16.3, 17.2.3,
+18.1.2, 18.2.1)."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Close, Send
 from offhook.engine.dialog_routes import DialogRoutes, dialog_target, learn_own
 from offhook.engine.events import Cancelled, RequestReceived
-from offhook.engine.forks import Forks
 from offhook.engine.incoming import Incoming
-from offhook.engine.origination import Origination
 from offhook.engine.outgoing import Outgoing
-from offhook.engine.parts import Parts
 from offhook.engine.streams import Streams, answer_broken
-from offhook.engine.upstream import UpstreamSide
 from offhook.errors import MessageError
-from offhook.message.interface import Core
-from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.message.status import reason_for
 from offhook.message.validate import Fault, Role, validate
@@ -24,8 +21,16 @@ from offhook.proxy.target import ForkRequest
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.table import server_key
-from offhook.transport.flow import Flow
 from offhook.transport.via import stamp
+
+if TYPE_CHECKING:
+    from offhook.engine.forks import Forks
+    from offhook.engine.origination import Origination
+    from offhook.engine.parts import Parts
+    from offhook.engine.upstream import UpstreamSide
+    from offhook.message.interface import Core
+    from offhook.message.message import Message
+    from offhook.transport.flow import Flow
 
 __all__ = ["Receiver"]
 
@@ -105,7 +110,7 @@ class Receiver:
         else:
             self._request(message, core, flow, now)
 
-    # requests -----------------------------------------------------------------------------------------------------------
+    # requests ------------------------------------------------------------------------------------
     def _request(self, message: Message, core: Core, flow: Flow, now: float) -> None:
         key = server_key(core, message)
         known = self._transactions.servers.get(key)
@@ -173,7 +178,8 @@ class Receiver:
         self._upstream.send(flow, data)
 
     def _cancel(self, message: Message, core: Core, flow: Flow, now: float) -> None:
-        """RFC 3261 9.2, 16.10. Its answer is stateless: a copy of it finds the same transaction again."""
+        """RFC 3261 9.2, 16.10. Its answer is stateless: a copy of it finds the same transaction
+        again."""
         cancel = Incoming(message, core, flow, "")
         server = self._transactions.cancelled(core, message)
         if server is None:
@@ -195,7 +201,8 @@ class Receiver:
         self._parts.events.append(Cancelled(incoming))
 
     def _ack(self, message: Message, core: Core, flow: Flow, now: float) -> None:
-        """For a refusal it ends here; for a 2xx it goes on by its route set (RFC 3261 17.1.1.3, 17.2.1)."""
+        """For a refusal it ends here; for a 2xx it goes on by its route set (RFC 3261 17.1.1.3,
+        17.2.1)."""
         server = self._transactions.acknowledged(core, message)
         if server is not None and not server.ack(now):
             return
@@ -209,7 +216,7 @@ class Receiver:
         if validate(message, Role.PROXY) is None:
             StatelessForward(self._parts, incoming).start(now)
 
-    # responses ----------------------------------------------------------------------------------------------------------
+    # responses -----------------------------------------------------------------------------------
     def _response(self, message: Message, now: float) -> None:
         self._counters.responses += 1
         if validate(message, Role.PROXY) is not None:

@@ -11,7 +11,8 @@ __all__ = ["EngineSettings"]
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Identity and limits of one engine. `key` and `boot` are random: `key` is kept in the storage, `boot` is new at every start."""
+    """Identity and limits of one engine. `key` and `boot` are random: `key` is kept in the storage,
+    `boot` is new at every start."""
 
     key: bytes  # 16-32 bytes: route tokens, To tags, stateless branches
     boot: str  # a few token characters

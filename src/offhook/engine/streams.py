@@ -1,16 +1,20 @@
-"""Connections as the engine sees them: a framer each, keep-alives, patience with half a message (RFC 3261 18.3, RFC 5626 3.5.1)."""
+"""Connections as the engine sees them: a framer each, keep-alives, patience with half a message
+(RFC 3261 18.3, RFC 5626 3.5.1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from offhook.engine.actions import Close, Send
-from offhook.engine.parts import Parts
 from offhook.errors import FramingError, MessageError
 from offhook.message.parse import parse
 from offhook.message.stream import KeepAlive, StreamFramer
-from offhook.transaction.owner import ClientTransaction
-from offhook.transport.flow import Flow
+
+if TYPE_CHECKING:
+    from offhook.engine.parts import Parts
+    from offhook.transaction.owner import ClientTransaction
+    from offhook.transport.flow import Flow
 
 __all__ = ["PATIENCE", "Streams"]
 

@@ -1,20 +1,24 @@
-"""The server side: responses to a request that arrived, with a transaction or without (RFC 3261 8.2.6, 8.2.7, 16.7, 18.2.2)."""
+"""The server side: responses to a request that arrived, with a transaction or without (RFC 3261
+8.2.6, 8.2.7, 16.7, 18.2.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from offhook.engine.actions import Open, Send
 from offhook.engine.incoming import Incoming
-from offhook.engine.parts import Parts
-from offhook.message.message import Message
 from offhook.message.status import reason_for
-from offhook.proxy.response_context import ResponseContext
-from offhook.proxy.target import Outcome
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.server_non_invite import ServerNonInvite
-from offhook.transport.flow import Address, Flow
 from offhook.transport.via import default_port, response_address
+
+if TYPE_CHECKING:
+    from offhook.engine.parts import Parts
+    from offhook.message.message import Message
+    from offhook.proxy.response_context import ResponseContext
+    from offhook.proxy.target import Outcome
+    from offhook.transport.flow import Address, Flow
 
 __all__ = ["Headers", "UpstreamSide"]
 
@@ -57,7 +61,8 @@ class UpstreamSide:
         headers: Headers = (),
         body: bytes = b"",
     ) -> None:
-        """A response of our own. A refusal of a request without a transaction is stateless (RFC 3261 8.2.7)."""
+        """A response of our own. A refusal of a request without a transaction is stateless (RFC
+        3261 8.2.7)."""
         tag = "" if status == 100 else self._parts.identifiers.to_tag(incoming.core)
         data = incoming.message.reply(
             status, reason or reason_for(status), to_tag=tag, headers=headers, body=body
@@ -109,9 +114,10 @@ class UpstreamSide:
         """The 100 that stops the retransmissions of an INVITE (RFC 3261 16.2, 17.2.1)."""
         self.reply(incoming, 100, "", now)
 
-    # the wire -----------------------------------------------------------------------------------------------------------
+    # the wire ------------------------------------------------------------------------------------
     def send(self, flow: Flow, data: bytes) -> None:
-        """Send a response; over a connection that is gone, by a new one to the sent-by (RFC 3261 18.2.2)."""
+        """Send a response; over a connection that is gone, by a new one to the sent-by (RFC 3261
+        18.2.2)."""
         parts = self._parts
         if parts.ways.alive(flow):
             parts.actions.append(Send(flow, data))

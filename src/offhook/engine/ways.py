@@ -1,17 +1,20 @@
 """Ways out: flows by name and by destination, connections being opened, names being looked up.
 
-Asks the driver through `Open` and `Resolve` and hands the answers to whoever waits. Decides nothing about what to try next: that is
-`proxy.branch` for forks.
+Asks the driver through `Open` and `Resolve` and hands the answers to whoever waits. Decides nothing
+about what to try next: that is `proxy.branch` for forks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from offhook.engine.actions import Action, Open, Resolve
 from offhook.transport.flow import RELIABLE, Address, Flow
-from offhook.transport.next_hop import NextHop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.transport.next_hop import NextHop
 
 __all__ = ["Seeker", "Ways"]
 
@@ -46,7 +49,7 @@ class Ways:
         self._waiting: dict[int, tuple[Seeker, Open | None]] = {}
         self._ticket = 0
 
-    # flows ------------------------------------------------------------------------------------------------------------
+    # flows ---------------------------------------------------------------------------------------
     def add(self, flow: Flow) -> None:
         """A connection is open."""
         self._connections[flow.name] = flow
@@ -71,7 +74,7 @@ class Ways:
         return list(self._connections.values())
 
     def find(self, seeker: Seeker, profile: str, name: str, now: float) -> bool:
-        """Look for a flow by its name; False if it is a connection that is gone, or no flow name."""
+        """Look for a flow by its name; False if that is a connection that is gone, or none."""
         flow = self._connections.get(name)
         if flow is not None:
             seeker.flow_ready(flow, now)
@@ -124,7 +127,7 @@ class Ways:
         if waiting is not None:
             waiting[0].way_failed(503, now)
 
-    # names ------------------------------------------------------------------------------------------------------------
+    # names ---------------------------------------------------------------------------------------
     def look_up(self, seeker: Seeker, host: str) -> None:
         """Ask for the addresses of a name."""
         self._ticket += 1

@@ -1,4 +1,4 @@
-"""Routing programs: the Exchange, its requests and decisions, and the built-in program behind them."""
+"""Routing programs: the Exchange, its requests and decisions, and the built-in program."""
 
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.fork import Fork

@@ -1,21 +1,26 @@
-"""Who sent a request: digest against the accounts, with slowing and banning of sources that guess (RFC 3261 22)."""
+"""Who sent a request: digest against the accounts, with slowing and banning of sources that guess
+(RFC 3261 22)."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import structlog
 
 from offhook.auth.bans import Admission
-from offhook.auth.digest import Credentials
 from offhook.auth.server import DigestGuard, Verdict, credentials_for
 from offhook.engine.incoming import OwnReply
 from offhook.errors import ChallengeError, UriError
-from offhook.exchange.request import Request
-from offhook.exchange.serving import Serving
 from offhook.exchange.verdict import Delayed, Pending
 from offhook.message.headers import FROM, TO
-from offhook.message.headers.address import NameAddr
-from offhook.message.uri import Uri
-from offhook.storage.protocols import Account
+
+if TYPE_CHECKING:
+    from offhook.auth.digest import Credentials
+    from offhook.exchange.request import Request
+    from offhook.exchange.serving import Serving
+    from offhook.message.headers.address import NameAddr
+    from offhook.message.uri import Uri
+    from offhook.storage.protocols import Account
 
 __all__ = ["Authenticator", "aor_in"]
 
@@ -43,7 +48,8 @@ class Authenticator:
         self._serving = serving
 
     def now(self, request: Request) -> OwnReply | Delayed | Pending | None:
-        """Authenticate without waiting: None if the request is good (`request.account` is set), else what to answer."""
+        """Authenticate without waiting: None if the request is good (`request.account` is set),
+        else what to answer."""
         guard = request.profile.guard
         realm = self._realm(request)
         try:

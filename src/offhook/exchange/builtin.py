@@ -1,26 +1,31 @@
-"""The built-in program: registrations, calls between users, OPTIONS. Plain functions where the store answers without waiting.
+"""The built-in program: registrations, calls between users, OPTIONS. Plain functions where the
+store answers without waiting.
 
-It is a secure default service: nothing is relayed but to users of our own domains, and to callers who are not authenticated a known user
-without a phone and an unknown one are the same.
+It is a secure default service: nothing is relayed but to users of our own domains, and to callers
+who are not authenticated a known user without a phone and an unknown one are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING
 
 from offhook.engine.incoming import OwnReply
 from offhook.errors import PeerError
 from offhook.exchange.fork import Fork
 from offhook.exchange.location import lookup_now, phones_of
-from offhook.exchange.request import Request
-from offhook.exchange.serving import Serving
-from offhook.proxy.target import Target
-from offhook.registrar.binding import Binding
 from offhook.registrar.reading import read
-from offhook.registrar.registration import Registration
 from offhook.registrar.server import Update, change
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, split_route_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from offhook.exchange.request import Request
+    from offhook.exchange.serving import Serving
+    from offhook.proxy.target import Target
+    from offhook.registrar.binding import Binding
+    from offhook.registrar.registration import Registration
 
 __all__ = ["ALLOW", "SUPPORTED", "call", "options", "register"]
 
@@ -110,7 +115,8 @@ def _translated(request: Request) -> bool:
 
 
 def options(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
-    """OPTIONS: our capabilities if it is for the server itself, else it goes to the user's phones (RFC 3261 11)."""
+    """OPTIONS: our capabilities if it is for the server itself, else it goes to the user's phones
+    (RFC 3261 11)."""
     if request.uri.user:
         if request.incoming.core.max_forwards > 0:
             return call(serving, request)
@@ -156,7 +162,8 @@ async def _nobody(serving: Serving, request: Request, aor: str) -> Answer:
 
 
 def _unserved(request: Request) -> OwnReply | None:
-    """Whom nobody else serves is served by us, as a user agent that lacks the method (RFC 3261 8.2.1)."""
+    """Whom nobody else serves is served by us, as a user agent that lacks the method (RFC 3261
+    8.2.1)."""
     return None if request.method in METHODS else OwnReply(405, "", (ALLOW,))
 
 

@@ -1,7 +1,7 @@
 """From the engine's events to handlers, and from their decisions back to the engine.
 
-A handler that is a plain function is applied at once; an `async def` gets a Task that belongs to its request. Nothing that a handler
-raises leaves here: the caller gets 500, the log the trace.
+A handler that is a plain function is applied at once; an `async def` gets a Task that belongs to
+its request. Nothing that a handler raises leaves here: the caller gets 500, the log the trace.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from inspect import iscoroutine
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -23,15 +23,16 @@ from offhook.exchange.fork import Fork
 from offhook.exchange.handlers import Decision, Handlers
 from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
-from offhook.exchange.serving import Serving
 from offhook.exchange.verdict import Delayed, Pending
 from offhook.proxy.target import Outcome
+
+if TYPE_CHECKING:
+    from offhook.exchange.serving import Serving
 
 __all__ = ["Dispatcher"]
 
 log = structlog.get_logger()
 
-EAGER = sys.version_info >= (3, 12)
 Answer = Decision | OwnReply
 Lost = Callable[[str], None]
 
@@ -69,7 +70,7 @@ class Dispatcher:
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    # requests -----------------------------------------------------------------------------------------------------------
+    # requests ------------------------------------------------------------------------------------
     def _received(self, incoming: Incoming) -> None:
         serving = self._serving
         profile = serving.profiles[incoming.flow.profile]
@@ -91,10 +92,10 @@ class Dispatcher:
 
     def _route(self, request: Request) -> None:
         answer = self._handler_answer(request)
-        if iscoroutine(answer):
-            self._start(request, self._finish(request, answer))
+        if isinstance(answer, (OwnReply, Fork)) or not isinstance(answer, Awaitable):
+            self._apply(request, answer)
         else:
-            self._apply(request, answer)  # type: ignore[arg-type]  # iscoroutine narrows only one way
+            self._start(request, self._finish(request, answer))
 
     def _handler_answer(self, request: Request) -> Answer | Awaitable[Answer]:
         method = request.method
@@ -123,15 +124,16 @@ class Dispatcher:
     async def _finish(self, request: Request, answer: Awaitable[Answer]) -> None:
         self._apply(request, await answer)
 
-    # tasks --------------------------------------------------------------------------------------------------------------
+    # tasks ---------------------------------------------------------------------------------------
     def _start(self, request: Request, work: Awaitable[None]) -> None:
-        """Give a request a Task. From now on it has a transaction; an INVITE gets its 100 if the handler waits."""
+        """Give a request a Task. From now on it has a transaction; an INVITE gets its 100 if the
+        handler waits."""
         serving = self._serving
         serving.engine.accept(request.incoming, serving.clock.now())
         loop = asyncio.get_running_loop()
         run = self._run(request, work)
-        if EAGER:
-            task = asyncio.Task(run, loop=loop, eager_start=True)  # type: ignore[call-arg,unused-ignore]
+        if sys.version_info >= (3, 12):
+            task = asyncio.Task(run, loop=loop, eager_start=True)
         else:
             task = asyncio.Task(run, loop=loop)
         if task.done():
@@ -167,7 +169,7 @@ class Dispatcher:
             await asyncio.sleep(delayed.seconds)
             self._apply(request, delayed.reply)
 
-    # decisions ----------------------------------------------------------------------------------------------------------
+    # decisions -----------------------------------------------------------------------------------
     def _apply(self, request: Request, answer: Answer) -> None:
         engine = self._serving.engine
         now = self._serving.clock.now()

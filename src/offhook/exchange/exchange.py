@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from offhook.errors import NotServing, UsageError
 from offhook.exchange.handlers import Handler, Handlers, Hook, Periodic
 from offhook.exchange.location import Location
-from offhook.exchange.profile import Gateway
-from offhook.exchange.serving import Serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from offhook.exchange.profile import Gateway
+    from offhook.exchange.serving import Serving
 
 __all__ = ["Exchange"]
 
@@ -27,7 +30,8 @@ class Exchange:
             phones = await exchange.location.lookup(request.uri)
             return await request.fork(phones, ring=20) if phones else Reply(480)
 
-    Stores and gateways come from the configuration of the server that binds it; before that they raise NotServing.
+    Stores and gateways come from the configuration of the server that binds it; before that they
+    raise NotServing.
     """
 
     def __init__(self) -> None:
@@ -35,9 +39,10 @@ class Exchange:
         self.location = Location(self._bound)
         self._serving: Serving | None = None
 
-    # declarations -------------------------------------------------------------------------------------------------------
+    # declarations --------------------------------------------------------------------------------
     def request(self, *methods: str) -> Callable[[H], H]:
-        """Declare the handler of some methods, or of all that have none. Methods without any go to the built-in program."""
+        """Declare the handler of some methods, or of all that have none. Methods without any go to
+        the built-in program."""
 
         def declare(handler: H) -> H:
             self.handlers.add(methods, handler)
@@ -56,7 +61,7 @@ class Exchange:
         return hook
 
     def every(self, seconds: float) -> Callable[[K], K]:
-        """Declare a function, plain or async, that runs every so many seconds; never twice at once."""
+        """Declare a function, plain or async, that runs every so many seconds."""
 
         def declare(hook: K) -> K:
             self.handlers.periodic.append(Periodic(seconds, hook))
@@ -64,7 +69,7 @@ class Exchange:
 
         return declare
 
-    # what a running server gives --------------------------------------------------------------------------------------
+    # what a running server gives -----------------------------------------------------------------
     @property
     def gateways(self) -> Mapping[str, Gateway]:
         """The gateways of the configuration, by name. Raises NotServing."""

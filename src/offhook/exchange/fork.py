@@ -1,17 +1,20 @@
-"""A fork as programs see it: a plain value until it is awaited or returned (RFC 3261 16.6, 16.7)."""
+"""A fork as programs see it: a value until it is awaited or returned (RFC 3261 16.6, 16.7)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from offhook.errors import CallerCancelled, UsageError
-from offhook.exchange.targets import TargetLike
 from offhook.message.message import Message
-from offhook.proxy.response_context import Fork as RunningFork
-from offhook.proxy.target import Outcome
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from offhook.exchange.targets import TargetLike
+    from offhook.proxy.response_context import Fork as RunningFork
+    from offhook.proxy.target import Outcome
 
 __all__ = ["Fork", "ForkOptions", "Starter"]
 
@@ -59,9 +62,11 @@ class Starter(Protocol):
 
 
 class Fork:
-    """`await` it for its Outcome, return it as the decision, or use it as a context manager to add branches and see provisionals.
+    """`await` it for its Outcome, return it as the decision, or use it as a context manager to add
+    branches and see provisionals.
 
-    Awaiting raises CallerCancelled if the caller gave up meanwhile. Leaving the wait early (timeout, exception) cancels the branches.
+    Awaiting raises CallerCancelled if the caller gave up meanwhile. Leaving the wait early
+    (timeout, exception) cancels the branches.
     """
 
     __slots__ = ("_future", "_news", "_request", "_running", "options", "targets")
@@ -99,7 +104,8 @@ class Fork:
         self._request.add_to_fork(self._start(), target)
 
     async def provisional(self) -> AsyncIterator[Message]:
-        """The 101-199 responses as they come (they have gone upstream already); ends with the fork. Needs `async with`."""
+        """The 101-199 responses as they come (they have gone upstream already); ends with the fork.
+        Needs `async with`."""
         if self._news is None:
             raise UsageError("provisional() works inside `async with request.fork(...) as fork`")
         while (response := await self._news.get()) is not None:
@@ -129,7 +135,7 @@ class Fork:
                 self.settled()
         return self._running
 
-    # told by the dispatcher ---------------------------------------------------------------------------------------------
+    # told by the dispatcher ----------------------------------------------------------------------
     def settled(self) -> None:
         """The outcome is there."""
         if self._future is not None and not self._future.done():

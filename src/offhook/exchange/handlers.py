@@ -45,7 +45,8 @@ class Handlers:
         self.periodic: list[Periodic] = []
 
     def add(self, methods: tuple[str, ...], handler: Handler) -> None:
-        """Declare the handler of these methods; none means every method without one. Raises UsageError for a second one."""
+        """Declare the handler of these methods; none means every method without one. Raises
+        UsageError for a second one."""
         for method in methods or ("*",):
             if not method.isascii() or method != method.upper():
                 raise UsageError(f'request("{method}"): methods are written in capitals')

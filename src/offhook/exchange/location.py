@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from offhook.exchange.serving import Serving
 from offhook.exchange.targets import binding_target
-from offhook.message.uri import Uri
-from offhook.proxy.target import Target
-from offhook.registrar.binding import Binding
 from offhook.registrar.lookup import targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from offhook.exchange.serving import Serving
+    from offhook.message.uri import Uri
+    from offhook.proxy.target import Target
+    from offhook.registrar.binding import Binding
 
 __all__ = ["Location", "lookup_now", "phones_of"]
 
@@ -26,13 +30,15 @@ def lookup_now(serving: Serving, aor: str) -> list[Target] | None:
 
 
 class Location:
-    """`exchange.location`. Its methods raise NotServing outside a running server and StorageError if the store fails."""
+    """`exchange.location`. Its methods raise NotServing outside a running server and StorageError
+    if the store fails."""
 
     def __init__(self, serving: Callable[[], Serving]) -> None:
         self._serving = serving
 
     async def lookup(self, uri: Uri | str) -> list[Target]:
-        """Where the user of this URI can be reached now, by falling q; [] for nobody and for URIs that are not ours."""
+        """Where the user of this URI can be reached now, by falling q; [] for nobody and for URIs
+        that are not ours."""
         serving = self._serving()
         aor = serving.aor_of(uri) if isinstance(uri, str) else serving.aor(uri)
         if not aor:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from offhook.errors import UsageError
 from offhook.message.status import reason_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Reply"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of our own: `status` 100-699, header values by name (a list for several lines), and a body with its Content-Type.
+    """An answer of our own: `status` 100-699, header values by name (a list for several lines), and
+    a body with its Content-Type.
 
     Raises UsageError for a status outside 100-699 or a body without a Content-Type.
     """

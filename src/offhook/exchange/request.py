@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from offhook.engine.incoming import Incoming, OwnReply
 from offhook.exchange.fork import Edit, Fork, ForkOptions
-from offhook.exchange.profile import Gateway, Profile
 from offhook.exchange.reply import Reply
-from offhook.exchange.serving import Serving
 from offhook.exchange.targets import TargetLike, grouped, make_target
 from offhook.exchange.verdict import Delayed
-from offhook.message.message import Message
 from offhook.message.uri import Uri, parse_uri
-from offhook.proxy.response_context import Fork as RunningFork
 from offhook.proxy.target import ForkRequest
-from offhook.storage.protocols import Account
+
+if TYPE_CHECKING:
+    from offhook.exchange.profile import Gateway, Profile
+    from offhook.exchange.serving import Serving
+    from offhook.message.message import Message
+    from offhook.proxy.response_context import Fork as RunningFork
+    from offhook.storage.protocols import Account
 
 __all__ = ["Request"]
 
@@ -25,7 +28,8 @@ RING = 120.0  # seconds: below timer C, so that the program hears of it first
 
 
 class Request:
-    """One request to decide. `account` is set once it is authenticated, `gateway` if a peer of a gateway sent it."""
+    """One request to decide. `account` is set once it is authenticated, `gateway` if a peer of a
+    gateway sent it."""
 
     __slots__ = ("_authenticate", "_incoming", "_serving", "account", "gateway", "profile", "task")
 
@@ -42,7 +46,7 @@ class Request:
             None  # of an asynchronous handler; belongs to the dispatcher
         )
 
-    # what it says -------------------------------------------------------------------------------------------------------
+    # what it says --------------------------------------------------------------------------------
     @property
     def message(self) -> Message:
         """The message as received; edits go into `fork(branch=...)`."""
@@ -96,7 +100,7 @@ class Request:
         """All value lines of a header."""
         return self._incoming.message.get_all(name.lower())
 
-    # what can be done ---------------------------------------------------------------------------------------------------
+    # what can be done ----------------------------------------------------------------------------
     def fork(
         self,
         targets: TargetLike | Sequence[TargetLike],
@@ -109,8 +113,9 @@ class Request:
     ) -> Fork:
         """Send the request to targets, in parallel, or by falling q one group after the other.
 
-        `ring`: seconds to a final response, then CANCEL and a local 408; `first`: seconds to any response. `branch` edits the request
-        of each branch, `reply` sees each response. Nothing happens before the fork is awaited or returned. Raises UsageError.
+        `ring`: seconds to a final response, then CANCEL and a local 408; `first`: seconds to any
+        response. `branch` edits the request of each branch, `reply` sees each response. Nothing
+        happens before the fork is awaited or returned. Raises UsageError.
         """
         several = (
             targets if isinstance(targets, Sequence) and not isinstance(targets, str) else [targets]
@@ -119,7 +124,8 @@ class Request:
         return Fork(self, list(several), options)
 
     async def authenticate(self) -> Reply | None:
-        """Ask for credentials by hand: None once `account` is set, else the Reply to return. Raises StorageError.
+        """Ask for credentials by hand: None once `account` is set, else the Reply to return. Raises
+        StorageError.
 
         A guesser waits here, and gets 403 once it is banned.
         """
@@ -142,7 +148,7 @@ class Request:
         """Lets what was decided leave at once."""
         return self._serving.flush
 
-    # for forks and the dispatcher ---------------------------------------------------------------------------------------
+    # for forks and the dispatcher ----------------------------------------------------------------
     @property
     def incoming(self) -> Incoming:
         """The engine's object."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from offhook.auth.bans import Bans
-from offhook.engine.engine import Engine
 from offhook.errors import UriError
-from offhook.exchange.profile import Gateway, Profile
 from offhook.message.uri import Uri, parse_uri
-from offhook.storage.protocols import AccountStore, BindingStore, ImmediateBindingStore
+from offhook.transport.next_hop import is_literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from offhook.auth.bans import Bans
+    from offhook.engine.engine import Engine
+    from offhook.exchange.profile import Gateway, Profile
+    from offhook.storage.protocols import AccountStore, BindingStore, ImmediateBindingStore
 
 __all__ = ["Clock", "Serving"]
 
@@ -27,7 +32,8 @@ class Clock:
 
 @dataclass(slots=True)
 class Serving:
-    """One running server as its exchange sees it. `flush` makes what was decided outside an event leave at once."""
+    """One running server as its exchange sees it. `flush` makes what was decided outside an event
+    leave at once."""
 
     engine: Engine
     clock: Clock
@@ -44,15 +50,16 @@ class Serving:
     _aors: dict[str, str] = field(default_factory=dict)
 
     def aor(self, uri: Uri) -> str:
-        """The canonical AoR of a URI of ours: in one of our domains, or at a listener's address (that is the first domain). "" if it is
-        not ours."""
+        """The canonical AoR of a URI of ours: in one of our domains, or at a listener's address
+        (that is the first domain). "" if it is not ours."""
         if uri.scheme not in ("sip", "sips"):
             return ""
-        if uri.host in self.domains:
+        if uri.host in self.domains and (uri.port is None or not is_literal(uri.host)):
             return uri.aor()
         port = uri.port or (5061 if uri.scheme == "sips" or uri.transport == "tls" else 5060)
         if self.engine.own_address(uri.host, port):
-            return uri.replace(host=self.default_domain, port=0).aor()
+            host = uri.host if uri.host in self.domains else self.default_domain
+            return uri.replace(host=host, port=0).aor()
         return ""
 
     def aor_of(self, text: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from offhook.message.message import Message
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.message.message import Message
 
 __all__ = ["Candidate", "best", "challenges"]
 
@@ -32,7 +34,9 @@ def _rank(candidate: Candidate) -> tuple[int, int, int]:
     status = candidate.status
     if status >= 600:  # RFC 3261 16.7 step 6: a 6xx before everything
         return (0, 0, status)
-    received = 0 if candidate.response is not None else 1  # what a peer said tells more than our own 408
+    received = (
+        0 if candidate.response is not None else 1
+    )  # what a peer said tells more than our own 408
     if 400 <= status < 500:
         if status in _TELLING:
             return (status // 100, 0, status)
@@ -48,7 +52,8 @@ def best(candidates: Sequence[C]) -> C | None:
 
 
 def challenges(candidates: Sequence[Candidate], chosen: Candidate) -> tuple[tuple[str, str], ...]:
-    """Challenge headers of the other 401 and 407 responses, to be added to the chosen one (RFC 3261 16.7 step 7)."""
+    """Challenge headers of the other 401 and 407 responses, to be added to the chosen one (RFC 3261
+    16.7 step 7)."""
     if chosen.status not in _CHALLENGE:
         return ()
     found: list[tuple[str, str]] = []

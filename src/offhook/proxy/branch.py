@@ -1,30 +1,44 @@
 """One branch of a fork: the ways to its target, tried one after the other, and its final response.
 
-RFC 3261 16.6 steps 7-11, 16.8 (timer C), 16.9 (transport errors); RFC 3263 4.3 (failover). A way without any response is given up
-after a few seconds while others remain; each try is a client transaction with a branch of its own. The response context decides
-what a final response means.
+RFC 3261 16.6 steps 7-11, 16.8 (timer C), 16.9 (transport errors); RFC 3263 4.3 (failover). A way
+without any response is given up after a few seconds while others remain; each try is a client
+transaction with a branch of its own. The response context decides what a final response means.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from enum import IntEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from offhook.errors import UriError
-from offhook.message.message import Message
 from offhook.message.uri import parse_uri
-from offhook.proxy.target import ForkRequest, Target
-from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop
 from offhook.transport.route_set import bare_uri
 
-__all__ = ["CHECK", "GIVE_UP", "SILENCE", "TIMER_C", "Branch", "BranchOwner", "BranchTimer", "Downstream"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.message.message import Message
+    from offhook.proxy.target import ForkRequest, Target
+    from offhook.transport.flow import Flow
+
+__all__ = [
+    "CHECK",
+    "GIVE_UP",
+    "SILENCE",
+    "TIMER_C",
+    "Branch",
+    "BranchOwner",
+    "BranchTimer",
+    "Downstream",
+]
 
 GIVE_UP = 4.0  # seconds without any response before the next way is tried, while there is one
 TIMER_C = 185.0  # RFC 3261 16.6 step 11: over three minutes
-CHECK = 16.0  # seconds: long timers are looked at this often, so that a timer never keeps a finished call in memory for minutes
+# seconds: long timers are looked at this often, so that a timer never keeps a finished call in
+# memory for minutes
+CHECK = 16.0
 SILENCE = 32.0  # 64*T1 after our CANCEL a branch counts as ended (RFC 3261 9.1)
 
 
@@ -56,10 +70,12 @@ class BranchOwner(Protocol):
 
 
 class Downstream(Protocol):
-    """What a branch asks of the engine: ways, transactions, timers. Answers come back as calls of the branch."""
+    """What a branch asks of the engine: ways, transactions, timers. Answers come back as calls of
+    the branch."""
 
     def find_flow(self, branch: Branch, name: str, now: float) -> bool:
-        """Look for the flow of that name: False if it is gone for good, else `flow_ready` or `way_failed` will be called."""
+        """Look for the flow of that name: False if it is gone for good, else `flow_ready` or
+        `way_failed` will be called."""
 
     def open(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find or make a flow to a literal address; then `flow_ready` or `way_failed`."""
@@ -81,7 +97,8 @@ class Downstream(Protocol):
 
 
 class Branch:
-    """One target, its tries and its state. `status` is the last one heard, or ours once it has ended."""
+    """One target, its tries and its state. `status` is the last one heard, or ours once it has
+    ended."""
 
     __slots__ = (
         "authorized",
@@ -107,7 +124,9 @@ class Branch:
         self.fork = fork
         self.target = target
         self.outlet = outlet
-        self.ways: deque[Target] | None = deque(target.alternatives) if target.alternatives else None
+        self.ways: deque[Target] | None = (
+            deque(target.alternatives) if target.alternatives else None
+        )
         self.hops: deque[NextHop] | None = None  # of the current way, still to be tried
         self.status = 0
         self.response: Message | None = None  # the best final one
@@ -118,11 +137,13 @@ class Branch:
         self.failure = 503  # what the last way that failed amounts to
         self.deadline = 0.0  # of timer C, or of the silence after a CANCEL
         self.transaction: object = None  # the engine's handle of the current try
-        self.request: Message | None = None  # set when the next try sends something else (credentials)
+        self.request: Message | None = (
+            None  # set when the next try sends something else (credentials)
+        )
         self.cancel_reason = ""
         self.tries = 0
 
-    # ways -------------------------------------------------------------------------------------------------------------
+    # ways ----------------------------------------------------------------------------------------
     def start(self, now: float) -> None:
         """Try the first way."""
         first = self.fork.request.first
@@ -181,7 +202,8 @@ class Branch:
         self.outlet.send(self, flow, now)
 
     def way_failed(self, status: int, now: float) -> None:
-        """This way cannot be used: no flow, refused, unreachable. `status` is what it amounts to if nothing is left."""
+        """This way cannot be used: no flow, refused, unreachable. `status` is what it amounts to if
+        nothing is left."""
         if self.ended or self.status >= 100:
             return  # a response was heard: the transaction decides
         if self.unwanted:
@@ -199,7 +221,7 @@ class Branch:
         else:
             self.end(self.failure, None, now)
 
-    # what happens to the current try ------------------------------------------------------------------------------------
+    # what happens to the current try -------------------------------------------------------------
     def provisional(self, response: Message, now: float) -> None:
         """A 1xx response of the current try."""
         if self.ended:
@@ -244,9 +266,10 @@ class Branch:
         else:
             self.drop("", now)  # RFC 3261 16.8: CANCEL, then wait for the 487
 
-    # its end ------------------------------------------------------------------------------------------------------------
+    # its end -------------------------------------------------------------------------------------
     def drop(self, reason: str, now: float) -> None:
-        """Nobody wants the answer of this branch any more: CANCEL it, at once or at its first provisional (RFC 3261 9.1)."""
+        """Nobody wants the answer of this branch any more: CANCEL it, at once or at its first
+        provisional (RFC 3261 9.1)."""
         if self.ended or self.unwanted:
             return
         self.unwanted = True

@@ -1,19 +1,26 @@
-"""The request as it leaves on one branch (RFC 3261 16.6 steps 1-8): Request-URI, Max-Forwards, Record-Route, Route, Via."""
+"""The request as it leaves on one branch (RFC 3261 16.6 steps 1-8): Request-URI, Max-Forwards,
+Record-Route, Route, Via."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from offhook.message.message import Message
 from offhook.proxy.route_token import End, RouteToken, seal, tag_hash
-from offhook.proxy.target import Edit, Target
-from offhook.transport.flow import Flow
 from offhook.transport.route_set import bare_uri, replace_routes, route_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.message.message import Message
+    from offhook.proxy.target import Edit, Target
+    from offhook.transport.flow import Flow
 
 __all__ = ["RECORD_ROUTED", "Forward", "forward", "record_routes"]
 
-RECORD_ROUTED = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})  # they make dialogs (RFC 3261 16.6 step 4)
+RECORD_ROUTED = frozenset(
+    {"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"}
+)  # they make dialogs (RFC 3261 16.6 step 4)
 
 
 @dataclass(slots=True)
@@ -28,7 +35,8 @@ class Forward:
 
 
 def forward(shared: Forward, target: Target, via: str, routes: Sequence[str]) -> bytes:
-    """The bytes of one branch. `via` is the value to push, `routes` are Record-Route values, the topmost first."""
+    """The bytes of one branch. `via` is the value to push, `routes` are Record-Route values, the
+    topmost first."""
     message = shared.message
     hops = shared.max_forwards - 1
     strict = shared.next_route and ";lr" not in shared.next_route.lower()
@@ -41,7 +49,8 @@ def forward(shared: Forward, target: Target, via: str, routes: Sequence[str]) ->
     remaining = list(route_values(message))[shared.drop_routes :]
     values = [*target.path, *remaining]
     if values and ";lr" not in bare_uri(values[0]).lower():
-        # RFC 3261 16.6 step 6: a strict router finds itself in the Request-URI and the target at the end of the Route
+        # RFC 3261 16.6 step 6: a strict router finds itself in the Request-URI and the target at
+        # the end of the Route
         values.append(f"<{message.uri}>")
         message.uri = bare_uri(values.pop(0))
     replace_routes(message, values)
@@ -53,9 +62,11 @@ def forward(shared: Forward, target: Target, via: str, routes: Sequence[str]) ->
 def record_routes(
     message: Message, inside: Flow, outside: Flow, *, ends: tuple[End, End], key: bytes
 ) -> list[str]:
-    """The Record-Route values for a request that came by `inside` and leaves by `outside`, the topmost first.
+    """The Record-Route values for a request that came by `inside` and leaves by `outside`, the
+    topmost first.
 
-    Two where transport, profile or IP version differ, so that each side sees an address it can reach (double Record-Route).
+    Two where transport, profile or IP version differ, so that each side sees an address it can
+    reach (double Record-Route).
     """
     core = message.core()
     token = RouteToken("0", ends[0], ends[1], tag_hash(core.from_tag))

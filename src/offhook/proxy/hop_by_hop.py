@@ -1,9 +1,14 @@
-"""ACK for a non-2xx final response and CANCEL: the two requests that copy what was sent on the same hop (RFC 3261 17.1.1.3, 9.1)."""
+"""ACK for a non-2xx final response and CANCEL: the two requests that copy what was sent on the same
+hop (RFC 3261 17.1.1.3, 9.1)."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from offhook.message import build
-from offhook.message.message import Message
+
+if TYPE_CHECKING:
+    from offhook.message.message import Message
 
 __all__ = ["make_ack", "make_cancel"]
 
@@ -24,7 +29,8 @@ def make_cancel(sent: Message, reason: str = "") -> bytes:
 def _copy(sent: Message, method: str, to: str) -> Message:
     core = sent.core()
     via = (sent.get("via") or "").split(",")[0].strip()  # ours: the only value on its line
-    # RFC 3261 9.1, 17.1.1.3: same Request-URI, topmost Via, Call-ID, From, CSeq number and Route values
+    # RFC 3261 9.1, 17.1.1.3: same Request-URI, topmost Via, Call-ID, From, CSeq number and Route
+    # values
     message = build.make_request(
         method,
         sent.uri,

@@ -1,12 +1,16 @@
-"""Loops told from spirals (RFC 5393 4.2): a hash over all that routing depends on, carried in the branch of our Via."""
+"""Loops told from spirals (RFC 5393 4.2): a hash over all that routing depends on, carried in the
+branch of our Via."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from hashlib import blake2s
+from typing import TYPE_CHECKING
 
-from offhook.message.interface import Core
-from offhook.message.message import Message
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from offhook.message.interface import Core
+    from offhook.message.message import Message
 
 __all__ = ["LOOP_HASH_SIZE", "loop_hash", "looped"]
 
@@ -14,7 +18,8 @@ LOOP_HASH_SIZE = 8  # hexadecimal digits at the end of the branch
 
 
 def loop_hash(message: Message, core: Core) -> str:
-    """The hash of the request as received: Request-URI, tags, Call-ID, CSeq number and Route (RFC 5393 4.2.2)."""
+    """The hash of the request as received: Request-URI, tags, Call-ID, CSeq number and Route (RFC
+    5393 4.2.2)."""
     text = (
         f"{message.uri}\0{core.from_tag}\0{core.to_tag}\0{core.call_id}\0{core.cseq}\0{core.route}"
     )
@@ -23,7 +28,8 @@ def loop_hash(message: Message, core: Core) -> str:
 
 
 def looped(vias: Iterable[str], own: Iterable[str], digest: str) -> bool:
-    """True if a Via value of ours among `vias` carries the same hash: the request has come back unchanged.
+    """True if a Via value of ours among `vias` carries the same hash: the request has come back
+    unchanged.
 
     `own` are beginnings of Via values that we write, with their host and port.
     """

@@ -1,22 +1,27 @@
-"""The response context of one request (RFC 3261 16.2, 16.7-16.10): every branch of every fork, and what goes upstream.
+"""The response context of one request (RFC 3261 16.2, 16.7-16.10): every branch of every fork, and
+what goes upstream.
 
-One context spans all forks that a handler makes, one after the other or at once, and outlives the handler until its last branch has
-ended. A fork resolves once: by the first 2xx (already sent upstream), when all its branches are final (the best one is held, not
-sent), or when its ring time is over (a local 408; its branches are cancelled and their 487s absorbed). A 2xx of any fork goes
+One context spans all forks that a handler makes, one after the other or at once, and outlives the
+handler until its last branch has ended. A fork resolves once: by the first 2xx (already sent
+upstream), when all its branches are final (the best one is held, not sent), or when its ring time
+is over (a local 408; its branches are cancelled and their 487s absorbed). A 2xx of any fork goes
 upstream at once, whatever else has happened.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from offhook.message.message import Message
 from offhook.message.status import reason_for
 from offhook.proxy.best_response import best, challenges
 from offhook.proxy.branch import CHECK, Branch, Downstream
 from offhook.proxy.target import ForkRequest, Outcome, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.message.message import Message
 
 __all__ = ["COMPLETED_ELSEWHERE", "Fork", "ResponseContext"]
 
@@ -24,7 +29,8 @@ COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 332
 
 
 class Outlet(Downstream, Protocol):
-    """What a context asks of the engine: the server side of its request, and news for the application."""
+    """What a context asks of the engine: the server side of its request, and news for the
+    application."""
 
     def start_ring(self, fork: Fork, delay: float, now: float) -> None:
         """Call `fork.fire(0, now)` after `delay` seconds."""
@@ -46,7 +52,8 @@ class Outlet(Downstream, Protocol):
 
 
 class Fork:
-    """A group of branches with one outcome. Groups of targets behind the first are tried when the one before has failed."""
+    """A group of branches with one outcome. Groups of targets behind the first are tried when the
+    one before has failed."""
 
     __slots__ = (
         "branches",
@@ -140,7 +147,9 @@ class ResponseContext:
         "winner",
     )
 
-    def __init__(self, outlet: Outlet, handle: object, *, invite: bool, next_route: str = "") -> None:
+    def __init__(
+        self, outlet: Outlet, handle: object, *, invite: bool, next_route: str = ""
+    ) -> None:
         self.outlet = outlet
         self.handle = handle  # the engine's own object for the request
         self.invite = invite
@@ -150,13 +159,16 @@ class ResponseContext:
         self.pending = 0  # branches that have not ended
         self.winner: Outcome | None = None  # the first 2xx
         self.cancelled = False
-        self.closing: Outcome | None = None  # what the program decided; goes up when no branch is pending
+        self.closing: Outcome | None = (
+            None  # what the program decided; goes up when no branch is pending
+        )
         self.answered = False  # a final response went upstream
         self.finished = False
 
-    # what the program does ----------------------------------------------------------------------------------------------
+    # what the program does -----------------------------------------------------------------------
     def fork(self, request: ForkRequest, now: float) -> Fork:
-        """Start a fork. If the request is decided already its outcome is there at once and nobody rings."""
+        """Start a fork. If the request is decided already its outcome is there at once and nobody
+        rings."""
         fork = Fork(self, request)
         settled = self._settled_outcome()
         if settled is not None:
@@ -176,7 +188,8 @@ class ResponseContext:
             self._start([Branch(fork, target, self.outlet)], fork, now)
 
     def answer(self, outcome: Outcome, now: float) -> bool:
-        """The program decided: held until no branch is pending, so that a crossing 2xx wins. False if a final went up already."""
+        """The program decided: held until no branch is pending, so that a crossing 2xx wins. False
+        if a final went up already."""
         if self.answered or self.closing is not None:
             return False
         self.closing = outcome
@@ -195,7 +208,8 @@ class ResponseContext:
         self.drop(fork.branches, "", now)
 
     def cancel(self, reason: str, now: float) -> None:
-        """The caller sent CANCEL; `reason` is the Reason header it carried. A 2xx may still cross (RFC 3261 16.10)."""
+        """The caller sent CANCEL; `reason` is the Reason header it carried. A 2xx may still cross
+        (RFC 3261 16.10)."""
         if self.answered or self.cancelled:
             return
         self.cancelled = True
@@ -204,7 +218,7 @@ class ResponseContext:
         self.drop(self.branches, reason, now)
         self.finish(now)
 
-    # what the forks report ----------------------------------------------------------------------------------------------
+    # what the forks report -----------------------------------------------------------------------
     def group_ended(self, fork: Fork, last: Branch, now: float) -> None:
         """All branches of the running group have failed: the next group, or the outcome."""
         if fork.waiting and last.status < 600 and self._settled_outcome() is None:
@@ -213,7 +227,8 @@ class ResponseContext:
             self._resolve(fork, now)
 
     def success(self, branch: Branch, response: Message, now: float) -> None:
-        """A 2xx of a branch goes upstream at once and ends everything else (RFC 3261 16.7 steps 5 and 10)."""
+        """A 2xx of a branch goes upstream at once and ends everything else (RFC 3261 16.7 steps 5
+        and 10)."""
         self.answered = True
         self.outlet.upstream(self, response, now)
         if self.winner is None:
@@ -231,7 +246,7 @@ class ResponseContext:
         else:
             branch.end(response.status, response, now)
 
-    # inside -------------------------------------------------------------------------------------------------------------
+    # inside --------------------------------------------------------------------------------------
     def _settled_outcome(self) -> Outcome | None:
         if self.winner is not None:
             return self.winner

@@ -1,8 +1,8 @@
 """The keyed token in the user part of the Record-Route URIs that we write.
 
-It says which side is the caller, and by which profile and flow each end is reached, and it proves that we wrote it for this
-Call-ID. A request inside a dialog is relayed unchallenged only with a valid token: without the key, a forged To tag plus our own
-Route would be an open relay.
+It says which side is the caller, and by which profile and flow each end is reached, and it proves
+that we wrote it for this Call-ID. A request inside a dialog is relayed unchallenged only with a
+valid token: without the key, a forged To tag plus our own Route would be an open relay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _MAC_SIZE = 9  # bytes: 72 bits, 12 characters of base64
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How one end of a dialog is reached: by a profile, and by a flow if it has one ("" = by its Contact)."""
+    """How one end of a dialog is reached: by a profile, and by a flow if it has one ("" = by its
+    Contact)."""
 
     profile: str
     flow: str = ""

@@ -11,12 +11,15 @@ __all__ = ["Authorize", "ForkRequest", "Inspect", "Outcome", "Target"]
 
 Edit = Callable[[Message], None]
 Inspect = Callable[[Message], None]
-Authorize = Callable[[Message, Message], Message | None]  # (request sent, its 401 or 407) -> the request again, or None
+Authorize = Callable[
+    [Message, Message], Message | None
+]  # (request sent, its 401 or 407) -> the request again, or None
 
 
 @dataclass(slots=True)
 class Target:
-    """One place to try: a Request-URI and the way to it. `alternatives` are further ways to the same instance, tried in series.
+    """One place to try: a Request-URI and the way to it. `alternatives` are further ways to the
+    same instance, tried in series.
 
     Not frozen: one is made for every call (0.4 µs against 1.6).
     """
@@ -34,7 +37,8 @@ class Target:
 
 @dataclass(slots=True)
 class ForkRequest:
-    """Everything that one fork is asked to do. Times are seconds from sending; groups are tried one after the other."""
+    """Everything that one fork is asked to do. Times are seconds from sending; groups are tried one
+    after the other."""
 
     groups: Sequence[Sequence[Target]]
     ring: float = 120.0
@@ -46,14 +50,17 @@ class ForkRequest:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a fork ended. `response` is the best final response, None for one of our own (408, 480, 503)."""
+    """How a fork ended. `response` is the best final response, None for one of our own (408, 480,
+    503)."""
 
     status: int
     reason: str = ""
     response: Message | None = None
     branch: str = ""  # Request-URI of the branch that gave the response
     early: bool = False  # some branch had sent 101-199
-    challenges: tuple[tuple[str, str], ...] = field(default=())  # of the other branches, to be merged (RFC 3261 16.7 step 7)
+    challenges: tuple[tuple[str, str], ...] = field(
+        default=()
+    )  # of the other branches, to be merged (RFC 3261 16.7 step 7)
 
     @property
     def ok(self) -> bool:

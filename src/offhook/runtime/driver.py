@@ -1,19 +1,24 @@
-"""The driver: feeds one engine from a network, hands its events to the application, does what it asks, arms one timer.
+"""The driver: feeds one engine from a network, hands its events to the application, does what it
+asks, arms one timer.
 
-Decides nothing. Events are handed over before the next input, so that a request is decided (or has its transaction) before a copy of
-it can come. Actions leave together once a batch of inputs is done.
+Decides nothing. Events are handed over before the next input, so that a request is decided (or has
+its transaction) before a copy of it can come. Actions leave together once a batch of inputs is
+done.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from offhook.engine.actions import Close, Open, Resolve, Send
-from offhook.engine.application import Application
-from offhook.engine.engine import Engine
-from offhook.runtime.network import Network
-from offhook.transport.flow import Flow, Listener
+
+if TYPE_CHECKING:
+    from offhook.engine.application import Application
+    from offhook.engine.engine import Engine
+    from offhook.runtime.network import Network
+    from offhook.transport.flow import Flow, Listener
 
 __all__ = ["Driver"]
 
@@ -23,16 +28,24 @@ Failure = Callable[[BaseException], None]
 class Driver:
     """Joins an engine, a network and an application on the running event loop. A `network.Sink`.
 
-    `failure` is told of an exception that the engine or the application let out: it costs that input, never the driver.
+    `grain` is how late, in seconds, timers may be. `failure` is told of an exception that the
+    engine or the application let out: it costs that input, never the driver.
     """
 
     def __init__(
-        self, engine: Engine, network: Network, application: Application, failure: Failure
+        self,
+        engine: Engine,
+        network: Network,
+        application: Application,
+        failure: Failure,
+        *,
+        grain: float = 0.0,
     ) -> None:
         self.engine = engine
         self.network = network
         self.application = application
         self._failure = failure
+        self._grain = grain
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0.0
@@ -55,7 +68,7 @@ class Driver:
             self._timer.cancel()
         await self.network.stop()
 
-    # Sink ---------------------------------------------------------------------------------------------------------------
+    # Sink ----------------------------------------------------------------------------------------
     def receive(self, flow: Flow, data: bytes) -> None:
         """A datagram, or the next octets of a stream."""
         engine = self.engine
@@ -75,7 +88,7 @@ class Driver:
         self.engine.flow_opened(ticket, flow, self.network.now())
         self._events()
 
-    def open_failed(self, ticket: int, reason: str) -> None:  # noqa: ARG002 - for the journal, later
+    def open_failed(self, ticket: int, reason: str) -> None:
         """The other answer to `Open`."""
         self.engine.open_failed(ticket, self.network.now())
         self._events()
@@ -96,7 +109,8 @@ class Driver:
         self._events()
 
     def flush(self) -> None:
-        """The end of a batch, or of a decision made outside one: everything asked for is done, the timer armed."""
+        """The end of a batch, or of a decision made outside one: everything asked for is done, the
+        timer armed."""
         if self._stopped:
             return
         engine = self.engine
@@ -115,7 +129,7 @@ class Driver:
                 self._events()
         self._arm()
 
-    # inside -------------------------------------------------------------------------------------------------------------
+    # inside --------------------------------------------------------------------------------------
     def _events(self) -> None:
         engine = self.engine
         while engine.has_events:
@@ -129,13 +143,14 @@ class Driver:
         deadline = self.engine.next_deadline()
         timer = self._timer
         if timer is not None:
-            if deadline is not None and deadline >= self._armed:
+            if deadline is not None and deadline + self._grain >= self._armed:
                 return  # the timer that runs is early enough and will be armed anew
             timer.cancel()
             self._timer = None
         if deadline is not None:
-            self._armed = deadline
-            self._timer = self._loop.call_at(deadline, self._advance)
+            # a little later, so that timers due close together wake the loop once
+            self._armed = deadline + self._grain
+            self._timer = self._loop.call_at(self._armed, self._advance)
 
     def _advance(self) -> None:
         self._timer = None

@@ -1,15 +1,18 @@
 """The one seam between the engine's driver and the world: datagrams, streams, DNS, clock.
 
-`runtime.sockets` is the real network, `offhook.testing` has a virtual one. Nothing else in offhook touches a SIP socket.
+`runtime.sockets` is the real network, `offhook.testing` has a virtual one. Nothing else in offhook
+touches a SIP socket.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from offhook.engine.actions import Open
-from offhook.transport.flow import Flow, Listener
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offhook.engine.actions import Open
+    from offhook.transport.flow import Flow, Listener
 
 __all__ = ["Network", "Sink"]
 
@@ -43,7 +46,8 @@ class Sink(Protocol):
 
 
 class Network(Protocol):
-    """Sockets, names and clocks. No method but `listen` and `stop` waits, and none raises for what a peer does."""
+    """Sockets, names and clocks. No method but `listen` and `stop` waits, and none raises for what
+    a peer does."""
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -52,7 +56,8 @@ class Network(Protocol):
         """Seconds since 1970, UTC."""
 
     async def listen(self, listener: Listener) -> Listener:
-        """Bind; returns the listener with its real port. Raises StartError with one actionable line."""
+        """Bind; returns the listener with its real port. Raises StartError with one actionable
+        line."""
 
     def attach(self, sink: Sink) -> None:
         """Name the receiver of everything that follows; called once, before `listen`."""

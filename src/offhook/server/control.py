@@ -16,16 +16,19 @@ import json
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
 from offhook.errors import OffhookError, StartError, UsageError
-from offhook.server.json_value import Json
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from offhook.server.json_value import Json
 
 __all__ = ["Control", "Handler"]
 
@@ -66,7 +69,7 @@ class Control:
         """Let `function` answer `noun verb`; it gets the words behind them.
 
         It may be a coroutine function; ANSWER_SECONDS is its deadline. OffhookErrors that it raises
-        are told to the asker as one line.
+        are told to the asker as one line. A verb without `help` is not listed.
         """
         self._nouns.setdefault(noun, {})[verb] = _Verb(function, usage, help)
 
@@ -151,6 +154,7 @@ class Control:
             {"noun": " ".join(filter(None, (noun, verb, entry.usage))), "does": entry.help}
             for noun, verbs in sorted(self._nouns.items())
             for verb, entry in sorted(verbs.items())
+            if entry.help
         ]
 
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offhook.errors import OffhookError
-from offhook.server.json_value import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from offhook.server.json_value import Json
 
 __all__ = ["ControlError", "ask"]
 

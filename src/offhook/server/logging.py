@@ -12,12 +12,14 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from offhook.errors import UsageError
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 __all__ = ["LEVELS", "REDACTED", "Log", "redact"]
 

@@ -1,11 +1,12 @@
-"""One server's moving parts: storage, network, engine, program and the clocks that look after them. An `instance.Instance`."""
+"""One server's moving parts: storage, network, engine, program and the clocks that look after them.
+An `instance.Instance`."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
 from inspect import isawaitable
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,26 +16,32 @@ from offhook.engine.engine import Engine
 from offhook.engine.settings import EngineSettings
 from offhook.errors import StorageError
 from offhook.exchange.dispatcher import Dispatcher
-from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
-from offhook.exchange.handlers import Hook, Periodic
 from offhook.exchange.serving import Clock, Serving
-from offhook.registrar.binding import Binding
 from offhook.runtime.driver import Driver
 from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import TlsFiles
-from offhook.server.json_value import Json
 from offhook.server.policies import make_gateways, make_profiles
 from offhook.server.rows import binding_row, connection_row, transaction_row
-from offhook.server.schema import Config
 from offhook.storage.opening import open_storage
-from offhook.storage.protocols import AccountStore, Storage
-from offhook.transport.flow import Listener
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from offhook.exchange.exchange import Exchange
+    from offhook.exchange.handlers import Hook, Periodic
+    from offhook.registrar.binding import Binding
+    from offhook.server.json_value import Json
+    from offhook.server.schema import Config
+    from offhook.storage.protocols import AccountStore, Storage
+    from offhook.transport.flow import Listener
 
 __all__ = ["Node"]
 
 EXPIRY_PERIOD = 1.0  # seconds between looks for expired bindings
-TIMER_GRAIN = 0.01  # seconds: SIP timers may be late by this much, so that they wake the loop together
+TIMER_GRAIN = (
+    0.01  # seconds: SIP timers may be late by this much, so that they wake the loop together
+)
 DRAIN_STEP = 0.05  # seconds between looks whether transactions are left
 
 log = structlog.get_logger()
@@ -54,9 +61,10 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self.listeners: Sequence[Listener] = ()
 
-    # life ---------------------------------------------------------------------------------------------------------------
+    # life ----------------------------------------------------------------------------------------
     async def start(self) -> None:
-        """Open storage and network, start the program. Raises StartError; what was opened is closed again."""
+        """Open storage and network, start the program. Raises StartError; what was opened is closed
+        again."""
         try:
             await self._open()
         except BaseException:
@@ -148,7 +156,7 @@ class Node:
             await self._storage.close()
             self._storage = None
 
-    # what operators ask ---------------------------------------------------------------------------------------------------
+    # what operators ask --------------------------------------------------------------------------
     @property
     def accounts(self) -> AccountStore:
         """The accounts."""
@@ -190,7 +198,7 @@ class Node:
             for flow in (self._driver.engine.connections() if self._driver is not None else ())
         ]
 
-    # inside -------------------------------------------------------------------------------------------------------------
+    # inside --------------------------------------------------------------------------------------
     def _opened(self) -> Storage:
         if self._storage is None:
             raise StorageError("the storage is not open")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from offhook.errors import PeerError, UsageError
 from offhook.message import parse_uri
-from offhook.server.control import Control
-from offhook.server.instance import Instance
-from offhook.server.json_value import Json
-from offhook.server.logging import Log
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from offhook.server.control import Control
+    from offhook.server.instance import Instance
+    from offhook.server.json_value import Json
+    from offhook.server.logging import Log
 
 __all__ = ["register_nouns"]
 
@@ -36,7 +40,7 @@ def register_nouns(
     control.register("log-level", "", live.log_level, usage="[LEVEL]", help="show or change it")
     control.register("drain", "", live.drain, help="refuse new calls, then end the server")
     for noun in NOT_AVAILABLE:
-        control.register(noun, "", _refusal(noun), help="not available yet")
+        control.register(noun, "", _refusal(noun))
 
 
 class _Live:

@@ -1,16 +1,21 @@
-"""From configuration sections to what routing uses: profiles with their guards, gateways, the registrar's limits."""
+"""From configuration sections to what routing uses: profiles with their guards, gateways, the
+registrar's limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from offhook.auth.nonces import NonceRegistry
 from offhook.auth.server import DigestGuard
 from offhook.errors import StartError
 from offhook.exchange.profile import Gateway, Profile
 from offhook.registrar.registration import RegistrarPolicy
-from offhook.server import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from offhook.auth.nonces import NonceRegistry
+    from offhook.server import schema
 
 __all__ = ["make_gateways", "make_profiles"]
 

@@ -6,10 +6,13 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from offhook.errors import ConfigurationError, UsageError
 from offhook.exchange.exchange import Exchange
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = ["load_program"]
 
@@ -17,7 +20,8 @@ MODULE_NAME = "offhook_program"  # of a program that is a file
 
 
 def load_program(program: str | None) -> Exchange:
-    """The Exchange of `PROGRAM.py` or `module:name`; an empty one for None. Raises ConfigurationError, one line."""
+    """The Exchange of `PROGRAM.py` or `module:name`; an empty one for None. Raises
+    ConfigurationError, one line."""
     if program is None:
         return Exchange()
     try:
@@ -41,7 +45,9 @@ def load_program(program: str | None) -> Exchange:
 
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise ConfigurationError([f"{path}: no such file; name a Python file with an Exchange in it"])
+        raise ConfigurationError(
+            [f"{path}: no such file; name a Python file with an Exchange in it"]
+        )
     spec = importlib.util.spec_from_file_location(MODULE_NAME, path)
     if spec is None or spec.loader is None:
         raise ConfigurationError([f"{path}: not a Python file"])

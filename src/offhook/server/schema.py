@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,9 +22,11 @@ from pydantic import (
     model_validator,
 )
 
-from offhook.server.json_value import Json
 from offhook.server.listen import parse_address, parse_listener
-from offhook.transport import Listener
+
+if TYPE_CHECKING:
+    from offhook.server.json_value import Json
+    from offhook.transport import Listener
 
 __all__ = [
     "Admin",

@@ -11,21 +11,25 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import structlog
 
+from offhook.errors import StorageError
 from offhook.server.admin import Admin
 from offhook.server.control import Control
 from offhook.server.first_accounts import make_first_accounts
 from offhook.server.greeting import greeting
-from offhook.server.instance import Build, Instance
-from offhook.server.json_value import Json
 from offhook.server.listen import listener_text, parse_address
 from offhook.server.logging import Log
 from offhook.server.nouns import register_nouns
-from offhook.server.schema import Config
 from offhook.server.systemd import notify
 from offhook.version import __version__
+
+if TYPE_CHECKING:
+    from offhook.server.instance import Build, Instance
+    from offhook.server.json_value import Json
+    from offhook.server.schema import Config
 
 __all__ = ["Server", "serve"]
 
@@ -94,10 +98,14 @@ class Server:
             await self._drain()
         finally:
             await self._stop()
+        log.info("ended")
 
     async def status(self) -> Mapping[str, Json]:
         """What `/health` and `offhook ctl status` tell; "status" is ok, draining or failed."""
-        state = dict(await self._instance.status())
+        try:
+            state = dict(await self._instance.status())
+        except StorageError as error:
+            state = {"storage": str(error)}
         healthy = state.get("storage") == "ok"
         word = "draining" if self._ending.is_set() else "ok" if healthy else "failed"
         return {
@@ -147,4 +155,3 @@ class Server:
         except TimeoutError:
             log.error("stop_took_too_long", seconds=STOP_SECONDS)
         await self._control.stop()
-        log.info("ended")

@@ -1,4 +1,5 @@
-"""Listeners and flows: where a message came from and by which way another can go back (RFC 5626 section 2, RFC 3261 18)."""
+"""Listeners and flows: where a message came from and by which way another can go back (RFC 5626
+section 2, RFC 3261 18)."""
 
 from __future__ import annotations
 
@@ -32,12 +33,15 @@ class Listener:
 
 
 class Flow:
-    """One way between us and one peer address: a UDP socket with a remote address, or one connection.
+    """One way between us and one peer address: a UDP socket with a remote address, or one
+    connection.
 
-    Compared by identity. The network makes one object for each way and keeps giving the same one while it remembers it.
+    Compared by identity. The network makes one object for each way and keeps giving the same one
+    while it remembers it.
 
-    `name` survives as text in bindings and route tokens: `udp/LOCAL:PORT/REMOTE:PORT` means the same way after a restart,
-    `tcp/LOCAL:PORT/REMOTE:PORT/CONNECTION` names a connection that dies with it.
+    `name` survives as text in bindings and route tokens: `udp/LOCAL:PORT/REMOTE:PORT` means the
+    same way after a restart, `tcp/LOCAL:PORT/REMOTE:PORT/CONNECTION` names a connection that dies
+    with it.
     """
 
     __slots__ = (
@@ -60,7 +64,8 @@ class Flow:
         self.profile = listener.profile
         self.transport = listener.transport
         self.reliable = listener.transport in RELIABLE
-        self.local = local  # the address that was hit, never a wildcard; of an outgoing connection the ephemeral port
+        # the address that was hit, never a wildcard; of an outgoing connection the ephemeral port
+        self.local = local
         self.remote = remote
         self.connection = connection  # "" over UDP, else unique over restarts of this server
         host, port = self.sent_by()
@@ -72,7 +77,8 @@ class Flow:
         self.name = f"{name}/{connection}" if connection else name
 
     def sent_by(self) -> Address:
-        """Host and port that Via, Record-Route and Contact show (RFC 3261 18.1.1): the listener's port, never a wildcard."""
+        """Host and port that Via, Record-Route and Contact show (RFC 3261 18.1.1): the listener's
+        port, never a wildcard."""
         listener = self.listener
         return (listener.advertise or self.local[0], listener.port)
 

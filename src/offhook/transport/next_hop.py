@@ -1,15 +1,19 @@
-"""From a URI to the transport, host and port of the next hop (RFC 3263 4.1, 4.2 for literal addresses and A/AAAA names)."""
+"""From a URI to the transport, host and port of the next hop (RFC 3263 4.1, 4.2 for literal
+addresses and A/AAAA names)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from offhook.errors import UriError
-from offhook.message.uri import Uri
 from offhook.transport.via import default_port
 
-__all__ = ["NextHop", "next_hop"]
+if TYPE_CHECKING:
+    from offhook.message.uri import Uri
+
+__all__ = ["NextHop", "is_literal", "next_hop"]
 
 _TRANSPORTS = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
 
@@ -26,7 +30,8 @@ class NextHop:
 
 
 def next_hop(uri: Uri) -> NextHop:
-    """Read the next hop from a SIP or SIPS URI. Raises UriError (416 for a foreign scheme, 503 for a transport we do not have)."""
+    """Read the next hop from a SIP or SIPS URI. Raises UriError (416 for a foreign scheme, 503 for
+    a transport we do not have)."""
     if uri.scheme not in ("sip", "sips"):
         raise UriError(416, "Unsupported URI Scheme")
     name = uri.transport
@@ -40,10 +45,11 @@ def next_hop(uri: Uri) -> NextHop:
             raise UriError(503, "Transport Not Available")
         transport = found
     host = uri.parameters.get("maddr") or uri.host
-    return NextHop(transport, host, uri.port or default_port(transport), _literal(host), uri.host)
+    return NextHop(transport, host, uri.port or default_port(transport), is_literal(host), uri.host)
 
 
-def _literal(host: str) -> bool:
+def is_literal(host: str) -> bool:
+    """True for an IP address, IPv6 without brackets."""
     if ":" in host:
         return True
     if not host[-1:].isdigit():

@@ -1,13 +1,17 @@
-"""Does the source of a request hide its sender? (private addresses of RFC 1918, 4193, 6598; flows of design: source or Contact)."""
+"""Does the source of a request hide its sender? (private addresses of RFC 1918, 4193, 6598; flows
+of design: source or Contact)."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
 
-from offhook.message.interface import Core
-from offhook.transport.flow import Flow
 from offhook.transport.via import default_port, same_host
+
+if TYPE_CHECKING:
+    from offhook.message.interface import Core
+    from offhook.transport.flow import Flow
 
 __all__ = ["behind_translation", "is_private"]
 
@@ -26,9 +30,11 @@ def is_private(host: str) -> bool:
 
 
 def behind_translation(core: Core, flow: Flow, contact_host: str) -> bool:
-    """True if the Contact of a request does not lead back to its sender, so that its source has to be used.
+    """True if the Contact of a request does not lead back to its sender, so that its source has to
+    be used.
 
-    Over UDP that is so when the sent-by differs from the source, or the Contact is private and the source is not. `contact_host` may be "".
+    Over UDP that is so when the sent-by differs from the source, or the Contact is private and the
+    source is not. `contact_host` may be "".
     """
     host, port = flow.remote
     if not same_host(core.sent_by_host, host):

@@ -1,13 +1,18 @@
-"""Reading the Route values of a request (RFC 3261 16.4, 16.6 step 6), and writing the rewritten ones."""
+"""Reading the Route values of a request (RFC 3261 16.4, 16.6 step 6), and writing the rewritten
+ones."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from offhook.message.grammar import split_commas
-from offhook.message.message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from offhook.message.message import Message
 
 __all__ = ["RouteUri", "own_routes", "replace_routes", "route_values", "split_route_uri"]
 
@@ -63,7 +68,8 @@ def bare_uri(value: str) -> str:
 
 
 def own_routes(message: Message, is_ours: Callable[[RouteUri], bool]) -> tuple[list[RouteUri], str]:
-    """The leading Route values that are ours, and the URI of the first that is not ("" if there is none)."""
+    """The leading Route values that are ours, and the URI of the first that is not ("" if there is
+    none)."""
     mine: list[RouteUri] = []
     for value in route_values(message):
         text = bare_uri(value)

@@ -1,11 +1,14 @@
-"""The topmost Via of a request on arrival, and where its responses go (RFC 3261 18.2.1, 18.2.2; RFC 3581)."""
+"""The topmost Via of a request on arrival, and where its responses go (RFC 3261 18.2.1, 18.2.2; RFC
+3581)."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
-from offhook.message.interface import Core, HotMessage
-from offhook.transport.flow import Address, Flow
+if TYPE_CHECKING:
+    from offhook.message.interface import Core, HotMessage
+    from offhook.transport.flow import Address, Flow
 
 __all__ = ["default_port", "response_address", "same_host", "stamp"]
 
@@ -39,8 +42,9 @@ def stamp(message: HotMessage, core: Core, flow: Flow) -> None:
 def response_address(core: Core, flow: Flow) -> Address | None:
     """Where the response to a request that arrived on `flow` goes; None means the flow itself.
 
-    Over UDP without rport and with a sent-by that is the source host, the port of the sent-by counts (RFC 3261 18.2.2). A source host
-    other than the sent-by means an address translation, behind which only the source port leads back.
+    Over UDP without rport and with a sent-by that is the source host, the port of the sent-by
+    counts (RFC 3261 18.2.2). A source host other than the sent-by means an address translation,
+    behind which only the source port leads back.
     """
     if flow.reliable or core.rport:
         return None
