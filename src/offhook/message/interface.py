@@ -7,11 +7,9 @@ built on `get`, `get_all` and `copy` of the pure one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import Protocol
 
 __all__ = ["Core", "HotMessage"]
 

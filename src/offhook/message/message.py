@@ -105,7 +105,7 @@ class Message:
             cache = self.typed_values = {}
         if header.name not in cache:
             cache[header.name] = header.read(self.get_all(header.name))
-        return cast(T, cache[header.name])
+        return cast("T", cache[header.name])
 
     def names(self) -> list[str]:
         """The canonical names of the header lines, in order, once a line."""

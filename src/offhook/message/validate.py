@@ -124,7 +124,7 @@ def _ends(message: Message, role: Role) -> Fault | None:
             "contact" in message.repeated or not is_plain_address(index["contact"])
         ):
             contacts = message.typed(CONTACT)
-            if not contacts or (contacts[0].wildcard and role is not Role.REGISTRAR):
+            if not contacts or (contacts[0].wildcard and message.method != "REGISTER"):
                 return Fault(400, "Bad Contact")
         if "record-route" in index:
             message.typed(RECORD_ROUTE)

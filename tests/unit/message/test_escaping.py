@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.message.escaping import comparable, escape, unescape, well_escaped
@@ -23,6 +23,7 @@ def test_escape() -> None:
     assert escape("é\udcff") == "%C3%A9%FF"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs"])))
 def test_there_and_back(text: str) -> None:
     assert unescape(escape(text)) == text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.message import limits
@@ -42,6 +42,7 @@ def test_not_a_number(text: str) -> None:
         number(text, 100)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_quote_and_unquote(text: str) -> None:
     assert unquote(quote(text)) == text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.errors import MessageError, UsageError
@@ -26,6 +26,7 @@ def test_split() -> None:
     assert parts[0].get("y-b") is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=5))
 def test_there_and_back(bodies: list[bytes]) -> None:
     parts = [Part.make("application/octet-stream", body) for body in bodies]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -216,6 +214,7 @@ def test_too_many_header_lines_are_answered() -> None:
     assert b"Call-ID: c1@192.0.2.1" in message.reply(400, fault.reason)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(TOKEN, st.sampled_from([": ", ":", " : ", ":\t", ":\r\n "]), TEXT)),
     st.binary(max_size=60),
@@ -242,7 +241,7 @@ def test_untouched_messages_come_back_byte_for_byte(
         max_size=6,
     )
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_mutations_cost_that_message_only(cuts: list[tuple[int, bytes, int]]) -> None:
     data = EVERYTHING
     for place, octets, gone in cuts:
@@ -282,12 +281,11 @@ def test_mutations_cost_that_message_only(cuts: list[tuple[int, bytes, int]]) ->
         "a." * 10_000,
     ],
 )
+@pytest.mark.timeout(10)  # a quadratic walk needs minutes, a linear one milliseconds
 def test_hostile_values_cost_linear_time(hostile: str) -> None:
-    begin = time.perf_counter()
     for name in ("Via", "From", "CSeq", "Call_ID", "Contact", "Max_Forwards"):
         message = parse(request(("Route", hostile), changes={name: hostile}))
         for role in Role:
             validate(message, role)
         message.stamp("192.0.2.9", 5060)
         message.reply(400, "Bad Request", to_tag="t")
-    assert time.perf_counter() - begin < 1.0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.errors import FramingError
@@ -39,6 +38,7 @@ def test_pipelined_messages_in_one_chunk() -> None:
     assert not framer.incomplete
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, len(STREAM) - 1), max_size=30, unique=True))
 def test_any_chunking_gives_the_same_messages(cuts: list[int]) -> None:
     framer = StreamFramer()
@@ -138,17 +138,17 @@ def test_an_endless_head(end: bytes) -> None:
     assert len(framer.head) == limits.STREAM_HEAD
 
 
+@pytest.mark.timeout(20)  # a quadratic walk needs minutes
 def test_linear_time_one_octet_at_a_time() -> None:
     data = (
         TWO.replace(b"Content-Length: 0", b"X: " + b"y" * 30_000 + b"\r\nl: 60000") + b"z" * 60_000
     )
     framer = StreamFramer()
-    begin = time.perf_counter()
     items = [item for octet in data for item in framer.feed(bytes([octet]))]
     assert items == [data]
-    assert time.perf_counter() - begin < 2.0
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 40))
 def test_noise_is_framed_or_refused(noise: bytes, size: int) -> None:
     framer = StreamFramer()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.errors import UriError
@@ -187,6 +187,7 @@ def build(pieces: tuple[str, str, str, list[str], str]) -> Uri | None:
         return None
 
 
+@settings(deadline=None)
 @given(PIECES, PIECES)
 def test_comparison_is_symmetric(
     first: tuple[str, str, str, list[str], str], second: tuple[str, str, str, list[str], str]
@@ -250,6 +251,7 @@ def test_replace() -> None:
     assert str(parse_uri("tel:+1;ext=2").replace(user="+2")) == "tel:+2;ext=2"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_noise_is_a_uri_error_or_a_uri(text: str) -> None:
     for prefix in ("", "sip:", "sip:a@", "tel:"):
