@@ -23,8 +23,7 @@ import json, platform, sys, sysconfig
 print(json.dumps({
     "interpreter": sys.version.replace("\\n", " "),
     "executable": sys.executable,
-    "optimised": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
-    "lto": "lto" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
+    "build": sysconfig.get_config_var("CONFIG_ARGS") or "",
     "flags": sysconfig.get_config_var("PY_CFLAGS") or "",
 }))
 """

@@ -14,6 +14,7 @@ from offhook.engine.engine import Engine
 from offhook.engine.events import Event, RequestReceived
 from offhook.engine.incoming import Incoming
 from offhook.engine.settings import EngineSettings
+from offhook.errors import PeerError
 from offhook.proxy.target import ForkRequest, Target
 from offhook.registrar import Binding, RegistrarPolicy, change, read
 from offhook.transport import Flow, Listener
@@ -84,7 +85,11 @@ class MemoryExchange:
 
     def _register(self, incoming: Incoming) -> None:
         flow = incoming.flow.name
-        registration = read(incoming.message, policy=self._policy, flow=flow, by_flow=False)
+        try:
+            registration = read(incoming.message, policy=self._policy, flow=flow, by_flow=False)
+        except PeerError as error:
+            self.engine.respond(incoming, error.status, self.now, reason=error.reason)
+            return
         known = self._bindings.get(registration.aor, ())
         update = change(known, registration, UNIX + self.now)
         self._bindings[registration.aor] = update.bindings

@@ -23,7 +23,7 @@ class _Target:
     def __init__(self) -> None:
         self.fired = 0
 
-    def fire(self, letter: int, now: float) -> None:  # noqa: ARG002 - the timers' contract
+    def fire(self, letter: int, now: float) -> None:
         self.fired += 1
 
 

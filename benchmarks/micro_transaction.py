@@ -35,7 +35,7 @@ class _Owner:
         self.timers = Timers()
         self.sent = 0
 
-    def transmit(self, flow: Flow, data: bytes) -> None:  # noqa: ARG002 - the owner's contract
+    def transmit(self, flow: Flow, data: bytes) -> None:
         self.sent += 1
 
     def trying(self, transaction: ServerTransaction, now: float) -> None:

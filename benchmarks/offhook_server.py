@@ -20,6 +20,7 @@ __all__ = ["ROOT", "Offhook", "offhook_program"]
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 15.0
 COMMAND_SECONDS = 30.0
+DRAIN_SECONDS = 60.0
 
 CONFIGURATION = """\
 domains = ["{domain}"]
@@ -49,13 +50,14 @@ class Offhook:
     """A running `offhook serve`; `ready_seconds` is the time from its start to the line `ready`."""
 
     def __init__(
-        self, place: Place, access: Access, *, users: int = 0, name: str = "offhook"
+        self, place: Place, access: Access, *, users: int = 0, profile: Path | None = None
     ) -> None:
         """Makes the accounts u0 to u(users - 1) if it challenges, starts, returns at `ready`.
 
+        With `profile` it runs under cProfile, which writes that file at the end.
         Raises BenchmarkError with the end of its log if it does not start.
         """
-        self.name = name
+        self.name = "offhook"
         self.place = place
         place.folder.mkdir(parents=True, exist_ok=True)
         self._configuration = place.folder / "offhook.toml"
@@ -64,7 +66,7 @@ class Offhook:
             self._add_users(users)
         self._log_path = place.folder / "offhook.log"
         started = time.monotonic()
-        command = [str(offhook_program()), "serve", "--config", str(self._configuration)]
+        command = [*_program(profile), "serve", "--config", str(self._configuration)]
         with self._log_path.open("wb") as log:
             self._process = start_pinned(
                 command, place.core, output=log, folder=place.folder, environment=_environment()
@@ -121,6 +123,17 @@ class Offhook:
     def stop(self) -> None:
         """End it."""
         stop(self._process)
+
+    def drain(self) -> None:
+        """End it as an operator would: transactions in flight may finish first."""
+        stop(self._process, seconds=DRAIN_SECONDS)
+
+
+def _program(profile: Path | None) -> list[str]:
+    if profile is None:
+        return [str(offhook_program())]
+    python = str(offhook_program().with_name("python"))
+    return [python, "-m", "cProfile", "-o", str(profile), "-m", "offhook"]
 
 
 def _configuration(place: Place, access: Access) -> str:

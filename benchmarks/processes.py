@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 PROC = Path("/proc")
-STOP_SECONDS = 2.0  # draining would take longer; then the process is killed
+STOP_SECONDS = 2.0  # draining would take longer: then the process is killed
 
 
 class BenchmarkError(Exception):
@@ -57,13 +57,13 @@ def start_pinned(
     )
 
 
-def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> None:
-    """End a process that we started, by signal, then by force."""
+def stop(process: subprocess.Popen[bytes], *, seconds: float = STOP_SECONDS) -> None:
+    """End a process that we started, by SIGTERM, then by force."""
     if process.poll() is not None:
         return
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
     try:
-        process.wait(STOP_SECONDS)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

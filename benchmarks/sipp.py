@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import shutil
-import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -83,7 +82,7 @@ class Sipp:
 
     def stop(self) -> None:
         """End it without waiting for its calls."""
-        stop(self._process, signal.SIGTERM)
+        stop(self._process)
 
     def tally(self) -> Tally:
         """The final counts. Raises BenchmarkError if SIPp wrote none."""
