@@ -61,7 +61,7 @@ class ChallengeError(PeerError):
     """A digest challenge or credential header is malformed (400)."""
 
 
-class CallerCancelled(OffhookError):
+class CallerCancelled(OffhookError):  # noqa: N818 - an event, not a fault
     """The caller sent CANCEL while the handler waited for a fork."""
 
 
@@ -85,5 +85,5 @@ class UsageError(OffhookError):
     """The calling program broke a rule of this library; the text says what to do instead."""
 
 
-class NotServing(UsageError):
+class NotServing(UsageError):  # noqa: N818 - a state, named as programs see it
     """A store or service was used before a running server bound the exchange."""

@@ -3,22 +3,18 @@ request of its own end to end."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from offhook.engine.actions import Send
-from offhook.engine.dialog_routes import dialog_target
+from offhook.engine.incoming import Incoming
+from offhook.engine.parts import Parts
 from offhook.errors import UriError
 from offhook.message.uri import parse_uri
 from offhook.proxy.forwarding import Forward, forward
+from offhook.proxy.target import Target
+from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from offhook.engine.incoming import Incoming
-    from offhook.engine.parts import Parts
-    from offhook.proxy.target import Target
-    from offhook.transport.flow import Flow
+from offhook.transport.route_set import bare_uri
 
 __all__ = ["StatelessForward"]
 
@@ -27,28 +23,30 @@ class StatelessForward:
     """One request on its way without a transaction: the first flow that can be had takes it, nobody
     is told if there is none."""
 
-    __slots__ = ("_hops", "_incoming", "_parts", "_target")
+    __slots__ = ("_hops", "_incoming", "_parts", "_profile", "_target")
 
-    def __init__(self, parts: Parts, incoming: Incoming) -> None:
+    def __init__(self, parts: Parts, incoming: Incoming, target: Target) -> None:
         self._parts = parts
         self._incoming = incoming
-        self._target: Target = dialog_target(incoming)
+        self._target = target
+        self._profile = target.profile or incoming.flow.profile
         self._hops: list[NextHop] = []
 
     def start(self, now: float) -> None:
         """Find the way."""
         target = self._target
         ways = self._parts.ways
-        if target.flow and ways.find(self, target.profile, target.flow, now):
+        if target.flow and ways.find(self, self._profile, target.flow, now):
             return
         if target.by_flow:
             return
+        route = bare_uri(target.path[0]) if target.path else self._incoming.next_route
         try:
-            hop = next_hop(parse_uri(self._incoming.next_route or target.uri))
+            hop = next_hop(parse_uri(route or target.uri))
         except UriError:
             return
         if hop.literal:
-            ways.reach(self, target.profile, hop, now)
+            ways.reach(self, self._profile, hop, now)
         else:
             self._hops = [hop]
             ways.look_up(self, hop.host)
@@ -69,7 +67,7 @@ class StatelessForward:
     def way_failed(self, status: int, now: float) -> None:
         """The next address, if there is one."""
         if self._hops:
-            self._parts.ways.reach(self, self._target.profile, self._hops.pop(0), now)
+            self._parts.ways.reach(self, self._profile, self._hops.pop(0), now)
 
     def resolved(self, addresses: Sequence[str], now: float) -> None:
         """The addresses of the next hop."""

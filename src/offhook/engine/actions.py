@@ -4,10 +4,8 @@ input with the same ticket."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from offhook.transport.flow import Address, Flow
+from offhook.transport.flow import Address, Flow
 
 __all__ = ["Action", "Close", "Open", "Resolve", "Send"]
 

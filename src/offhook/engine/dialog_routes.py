@@ -8,10 +8,12 @@ tag says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from offhook.engine.incoming import Incoming
+from offhook.engine.settings import EngineSettings
+from offhook.message.message import Message
 from offhook.proxy.route_token import unseal
 from offhook.proxy.target import Target
+from offhook.transport.flow import Flow
 from offhook.transport.next_hop import is_literal
 from offhook.transport.route_set import (
     RouteUri,
@@ -21,12 +23,6 @@ from offhook.transport.route_set import (
     route_values,
     split_route_uri,
 )
-
-if TYPE_CHECKING:
-    from offhook.engine.incoming import Incoming
-    from offhook.engine.settings import EngineSettings
-    from offhook.message.message import Message
-    from offhook.transport.flow import Flow
 
 __all__ = ["DialogRoutes", "dialog_target", "learn_own"]
 

@@ -3,10 +3,10 @@ bytes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from offhook.engine.incoming import Incoming
+from offhook.engine.parts import Parts
 from offhook.errors import PeerError
+from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.proxy.branch import Branch
 from offhook.proxy.forwarding import RECORD_ROUTED, Forward, forward, record_routes
@@ -15,14 +15,10 @@ from offhook.proxy.route_token import End
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.client_non_invite import ClientNonInvite
 from offhook.transaction.owner import ClientTransaction
+from offhook.transport.flow import Flow
+from offhook.transport.next_hop import NextHop
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, split_route_uri
-
-if TYPE_CHECKING:
-    from offhook.engine.parts import Parts
-    from offhook.message.message import Message
-    from offhook.transport.flow import Flow
-    from offhook.transport.next_hop import NextHop
 
 __all__ = ["DownstreamSide"]
 

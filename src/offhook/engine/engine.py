@@ -8,8 +8,10 @@ every new request, and relays by itself only what belongs to a dialog that it ro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from offhook.engine.acks import StatelessForward
+from offhook.engine.actions import Action
 from offhook.engine.dialog_routes import DialogRoutes, learn_own
 from offhook.engine.events import Event, FlowLost
 from offhook.engine.forks import Forks
@@ -20,22 +22,17 @@ from offhook.engine.origination import Origination
 from offhook.engine.outgoing import Outgoing
 from offhook.engine.parts import Counters, Parts
 from offhook.engine.receiver import Receiver
+from offhook.engine.settings import EngineSettings
 from offhook.engine.streams import Streams
 from offhook.engine.upstream import Headers, UpstreamSide
 from offhook.engine.ways import Ways
+from offhook.message.message import Message
+from offhook.proxy.response_context import Fork
 from offhook.proxy.target import ForkRequest, Outcome, Target
+from offhook.transaction.owner import ClientTransaction
 from offhook.transaction.table import Transactions
 from offhook.transaction.timers import Timers
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from offhook.engine.actions import Action
-    from offhook.engine.settings import EngineSettings
-    from offhook.message.message import Message
-    from offhook.proxy.response_context import Fork
-    from offhook.transaction.owner import ClientTransaction
-    from offhook.transport.flow import Flow, Listener
+from offhook.transport.flow import Flow, Listener
 
 __all__ = ["Engine"]
 
@@ -213,6 +210,10 @@ class Engine:
         """Nobody waits for this fork any more."""
         if fork.open:
             fork.context.abandon(fork, now)
+
+    def forward_stateless(self, incoming: Incoming, target: Target, now: float) -> None:
+        """Send an ACK on without a transaction (RFC 3261 16.11)."""
+        StatelessForward(self._parts, incoming, target).start(now)
 
     def request(
         self,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from offhook.engine.incoming import Incoming
-    from offhook.engine.outgoing import Outgoing
-    from offhook.message.message import Message
-    from offhook.proxy.response_context import Fork
-    from offhook.transport.flow import Flow
+from offhook.engine.incoming import Incoming
+from offhook.engine.outgoing import Outgoing
+from offhook.message.message import Message
+from offhook.proxy.response_context import Fork
+from offhook.transport.flow import Flow
 
 __all__ = [
+    "AckReceived",
     "Answered",
     "Cancelled",
     "Event",
@@ -27,6 +26,14 @@ __all__ = [
 class RequestReceived:
     """A new request to decide: `respond`, `accept` or `fork` it. ACK, CANCEL, retransmissions and
     valid in-dialog requests never come."""
+
+    incoming: Incoming
+
+
+@dataclass(slots=True)
+class AckReceived:
+    """An ACK for a 2xx whose Request-URI is a name of ours: to `forward_stateless` to whom that is, or
+    to forget. Other ACKs never come."""
 
     incoming: Incoming
 
@@ -70,4 +77,4 @@ class FlowLost:
     reason: str
 
 
-Event = RequestReceived | Cancelled | Progress | Resolved | Answered | FlowLost
+Event = RequestReceived | AckReceived | Cancelled | Progress | Resolved | Answered | FlowLost

@@ -3,19 +3,15 @@ application."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from offhook.engine.downstream import DownstreamSide
 from offhook.engine.events import Progress, Resolved
 from offhook.engine.incoming import Incoming
+from offhook.engine.parts import Parts
+from offhook.engine.upstream import UpstreamSide
+from offhook.message.message import Message
 from offhook.proxy.loop import loop_hash
 from offhook.proxy.response_context import Fork, ResponseContext
-
-if TYPE_CHECKING:
-    from offhook.engine.parts import Parts
-    from offhook.engine.upstream import UpstreamSide
-    from offhook.message.message import Message
-    from offhook.proxy.target import ForkRequest, Outcome
+from offhook.proxy.target import ForkRequest, Outcome
 
 __all__ = ["Forks"]
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from hashlib import blake2s
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from offhook.engine.settings import EngineSettings
-    from offhook.message.interface import Core
+from offhook.engine.settings import EngineSettings
+from offhook.message.interface import Core
 
 __all__ = ["Identifiers"]
 

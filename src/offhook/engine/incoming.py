@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from offhook.message.interface import Core
-    from offhook.message.message import Message
-    from offhook.proxy.response_context import ResponseContext
-    from offhook.proxy.route_token import RouteToken
-    from offhook.transaction.server_invite import ServerInvite
-    from offhook.transaction.server_non_invite import ServerNonInvite
-    from offhook.transport.flow import Flow
+from offhook.message.interface import Core
+from offhook.message.message import Message
+from offhook.proxy.response_context import ResponseContext
+from offhook.proxy.route_token import RouteToken
+from offhook.transaction.server_invite import ServerInvite
+from offhook.transaction.server_non_invite import ServerNonInvite
+from offhook.transport.flow import Flow
 
 __all__ = ["Incoming", "OwnReply"]
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from offhook.engine.actions import Send
+from offhook.engine.forks import Forks
 from offhook.engine.incoming import Incoming
 from offhook.engine.outgoing import Outgoing
+from offhook.engine.parts import Parts
+from offhook.engine.streams import Streams
+from offhook.engine.upstream import UpstreamSide
 from offhook.proxy.branch import Branch
 from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
-
-if TYPE_CHECKING:
-    from offhook.engine.forks import Forks
-    from offhook.engine.parts import Parts
-    from offhook.engine.streams import Streams
-    from offhook.engine.upstream import UpstreamSide
-    from offhook.transport.flow import Flow
+from offhook.transport.flow import Flow
 
 __all__ = ["Keeper"]
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from offhook.engine.events import Answered
 from offhook.engine.outgoing import Outgoing
+from offhook.engine.parts import Parts
+from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.message.uri import parse_uri
 from offhook.proxy.hop_by_hop import make_ack
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.client_non_invite import ClientNonInvite
+from offhook.transaction.owner import ClientTransaction
+from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop
-
-if TYPE_CHECKING:
-    from offhook.engine.parts import Parts
-    from offhook.message.message import Message
-    from offhook.transaction.owner import ClientTransaction
-    from offhook.transport.flow import Flow
 
 __all__ = ["Origination"]
 

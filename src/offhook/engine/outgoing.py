@@ -3,15 +3,12 @@ an event."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
+from offhook.message.message import Message
+from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from offhook.message.message import Message
-    from offhook.transport.flow import Flow
 
 __all__ = ["Outgoing", "OutgoingOwner"]
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from offhook.engine.actions import Action
-    from offhook.engine.events import Event
-    from offhook.engine.identifiers import Identifiers
-    from offhook.engine.settings import EngineSettings
-    from offhook.engine.ways import Ways
-    from offhook.transaction.owner import Owner
-    from offhook.transaction.table import Transactions
-    from offhook.transaction.timers import Timers
+from offhook.engine.actions import Action
+from offhook.engine.events import Event
+from offhook.engine.identifiers import Identifiers
+from offhook.engine.settings import EngineSettings
+from offhook.engine.ways import Ways
+from offhook.transaction.owner import Owner
+from offhook.transaction.table import Transactions
+from offhook.transaction.timers import Timers
 
 __all__ = ["Counters", "Parts"]
 

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Close, Send
 from offhook.engine.dialog_routes import DialogRoutes, dialog_target, learn_own
-from offhook.engine.events import Cancelled, RequestReceived
+from offhook.engine.events import AckReceived, Cancelled, RequestReceived
+from offhook.engine.forks import Forks
 from offhook.engine.incoming import Incoming
+from offhook.engine.origination import Origination
 from offhook.engine.outgoing import Outgoing
+from offhook.engine.parts import Parts
 from offhook.engine.streams import Streams, answer_broken
+from offhook.engine.upstream import UpstreamSide
 from offhook.errors import MessageError
+from offhook.message.interface import Core
+from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.message.status import reason_for
 from offhook.message.validate import Fault, Role, validate
@@ -21,16 +25,8 @@ from offhook.proxy.target import ForkRequest
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.table import server_key
+from offhook.transport.flow import Flow
 from offhook.transport.via import stamp
-
-if TYPE_CHECKING:
-    from offhook.engine.forks import Forks
-    from offhook.engine.origination import Origination
-    from offhook.engine.parts import Parts
-    from offhook.engine.upstream import UpstreamSide
-    from offhook.message.interface import Core
-    from offhook.message.message import Message
-    from offhook.transport.flow import Flow
 
 __all__ = ["Receiver"]
 
@@ -210,11 +206,14 @@ class Receiver:
             return  # of a refusal without a transaction (RFC 3261 8.2.7)
         incoming = Incoming(message, core, flow, "")
         self._routes.read(incoming)
-        if incoming.token is None or core.max_forwards <= 0 or self._routes.at_us(incoming):
+        if core.max_forwards <= 0 or validate(message, Role.PROXY) is not None:
             self._counters.stray_acks += 1
-            return
-        if validate(message, Role.PROXY) is None:
-            StatelessForward(self._parts, incoming).start(now)
+        elif self._routes.at_us(incoming):
+            self._parts.events.append(AckReceived(incoming))
+        elif incoming.token is not None:
+            StatelessForward(self._parts, incoming, dialog_target(incoming)).start(now)
+        else:
+            self._counters.stray_acks += 1
 
     # responses -----------------------------------------------------------------------------------
     def _response(self, message: Message, now: float) -> None:

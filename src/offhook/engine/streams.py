@@ -4,17 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from offhook.engine.actions import Close, Send
+from offhook.engine.parts import Parts
 from offhook.errors import FramingError, MessageError
 from offhook.message.parse import parse
 from offhook.message.stream import KeepAlive, StreamFramer
-
-if TYPE_CHECKING:
-    from offhook.engine.parts import Parts
-    from offhook.transaction.owner import ClientTransaction
-    from offhook.transport.flow import Flow
+from offhook.transaction.owner import ClientTransaction
+from offhook.transport.flow import Flow
 
 __all__ = ["PATIENCE", "Streams"]
 

@@ -4,21 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from offhook.engine.actions import Open, Send
 from offhook.engine.incoming import Incoming
+from offhook.engine.parts import Parts
+from offhook.message.message import Message
 from offhook.message.status import reason_for
+from offhook.proxy.response_context import ResponseContext
+from offhook.proxy.target import Outcome
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.server_non_invite import ServerNonInvite
+from offhook.transport.flow import Address, Flow
 from offhook.transport.via import default_port, response_address
-
-if TYPE_CHECKING:
-    from offhook.engine.parts import Parts
-    from offhook.message.message import Message
-    from offhook.proxy.response_context import ResponseContext
-    from offhook.proxy.target import Outcome
-    from offhook.transport.flow import Address, Flow
 
 __all__ = ["Headers", "UpstreamSide"]
 

@@ -6,15 +6,12 @@ about what to try next: that is `proxy.branch` for forks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from offhook.engine.actions import Action, Open, Resolve
 from offhook.transport.flow import RELIABLE, Address, Flow
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from offhook.transport.next_hop import NextHop
+from offhook.transport.next_hop import NextHop
 
 __all__ = ["Seeker", "Ways"]
 

@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from offhook.auth.bans import Admission
 from offhook.engine.incoming import OwnReply
 from offhook.exchange.authentication import Authenticator, aor_in
 from offhook.exchange.builtin import ALLOW, METHODS, proxy_require
+from offhook.exchange.request import Request
+from offhook.exchange.serving import Serving
 from offhook.exchange.verdict import Delayed, Pending
-
-if TYPE_CHECKING:
-    from offhook.exchange.request import Request
-    from offhook.exchange.serving import Serving
 
 __all__ = ["Doorkeeper"]
 

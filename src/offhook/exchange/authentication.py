@@ -3,24 +3,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import structlog
 
 from offhook.auth.bans import Admission
+from offhook.auth.digest import Credentials
 from offhook.auth.server import DigestGuard, Verdict, credentials_for
 from offhook.engine.incoming import OwnReply
 from offhook.errors import ChallengeError, UriError
+from offhook.exchange.request import Request
+from offhook.exchange.serving import Serving
 from offhook.exchange.verdict import Delayed, Pending
 from offhook.message.headers import FROM, TO
-
-if TYPE_CHECKING:
-    from offhook.auth.digest import Credentials
-    from offhook.exchange.request import Request
-    from offhook.exchange.serving import Serving
-    from offhook.message.headers.address import NameAddr
-    from offhook.message.uri import Uri
-    from offhook.storage.protocols import Account
+from offhook.message.headers.address import NameAddr
+from offhook.message.uri import Uri
+from offhook.storage.protocols import Account
 
 __all__ = ["Authenticator", "aor_in"]
 

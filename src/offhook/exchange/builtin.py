@@ -7,25 +7,21 @@ who are not authenticated a known user without a phone and an unknown one are th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Sequence
 
 from offhook.engine.incoming import OwnReply
 from offhook.errors import PeerError
 from offhook.exchange.fork import Fork
 from offhook.exchange.location import lookup_now, phones_of
+from offhook.exchange.request import Request
+from offhook.exchange.serving import Serving
+from offhook.proxy.target import Target
+from offhook.registrar.binding import Binding
 from offhook.registrar.reading import read
+from offhook.registrar.registration import Registration
 from offhook.registrar.server import Update, change
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, split_route_uri
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
-
-    from offhook.exchange.request import Request
-    from offhook.exchange.serving import Serving
-    from offhook.proxy.target import Target
-    from offhook.registrar.binding import Binding
-    from offhook.registrar.registration import Registration
 
 __all__ = ["ALLOW", "SUPPORTED", "call", "options", "register"]
 

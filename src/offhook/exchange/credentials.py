@@ -6,16 +6,12 @@ on a higher one need the B2BUA.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from offhook.auth.client import DigestClient, Learned
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from offhook.exchange.profile import Gateway
-    from offhook.message.message import Message
-    from offhook.proxy.target import Authorize
+from offhook.exchange.profile import Gateway
+from offhook.message.message import Message
+from offhook.proxy.target import Authorize
 
 __all__ = ["gateway_authorize"]
 

@@ -9,11 +9,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import structlog
 
-from offhook.engine.events import Cancelled, Event, FlowLost, Progress, RequestReceived, Resolved
+from offhook.engine.events import (
+    AckReceived,
+    Cancelled,
+    Event,
+    FlowLost,
+    Progress,
+    RequestReceived,
+    Resolved,
+)
 from offhook.engine.incoming import Incoming, OwnReply
 from offhook.errors import CallerCancelled, PeerError, StorageError
 from offhook.exchange import builtin
@@ -21,13 +28,12 @@ from offhook.exchange.admission import Doorkeeper
 from offhook.exchange.authentication import Authenticator
 from offhook.exchange.fork import Fork
 from offhook.exchange.handlers import Decision, Handlers
+from offhook.exchange.location import lookup_now
 from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
+from offhook.exchange.serving import Serving
 from offhook.exchange.verdict import Delayed, Pending
 from offhook.proxy.target import Outcome
-
-if TYPE_CHECKING:
-    from offhook.exchange.serving import Serving
 
 __all__ = ["Dispatcher"]
 
@@ -60,6 +66,8 @@ class Dispatcher:
                 event.fork.handle.progress(event.response)
         elif type(event) is FlowLost:
             self._lost(event.flow.name)
+        elif type(event) is AckReceived:
+            self._acknowledge(event.incoming)
         elif type(event) is Cancelled:
             log.debug("cancelled", call_id=event.incoming.core.call_id)
 
@@ -69,6 +77,15 @@ class Dispatcher:
             task.cancel()
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _acknowledge(self, incoming: Incoming) -> None:
+        """An ACK to an AoR of ours: from a dialog that we routed, or where nobody is challenged."""
+        serving = self._serving
+        if incoming.token is None and serving.profiles[incoming.flow.profile].authenticate:
+            return
+        aor = serving.aor_of(incoming.message.uri)
+        for phone in (lookup_now(serving, aor) or ()) if aor else ():
+            serving.engine.forward_stateless(incoming, phone, serving.clock.now())
 
     # requests ------------------------------------------------------------------------------------
     def _received(self, incoming: Incoming) -> None:

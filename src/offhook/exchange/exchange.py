@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from offhook.errors import NotServing, UsageError
 from offhook.exchange.handlers import Handler, Handlers, Hook, Periodic
 from offhook.exchange.location import Location
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from offhook.exchange.profile import Gateway
-    from offhook.exchange.serving import Serving
+from offhook.exchange.profile import Gateway
+from offhook.exchange.serving import Serving
 
 __all__ = ["Exchange"]
 

@@ -7,13 +7,10 @@ since its Contact may be connected to.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from offhook.registrar.binding import Binding
-    from offhook.storage.protocols import ImmediateBindingStore
+from offhook.registrar.binding import Binding
+from offhook.storage.protocols import ImmediateBindingStore
 
 __all__ = ["FlowBindings"]
 

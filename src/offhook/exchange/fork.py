@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from types import TracebackType
+from typing import Protocol
 
 from offhook.errors import CallerCancelled, UsageError
+from offhook.exchange.targets import TargetLike
 from offhook.message.message import Message
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from offhook.exchange.targets import TargetLike
-    from offhook.proxy.response_context import Fork as RunningFork
-    from offhook.proxy.target import Outcome
+from offhook.proxy.response_context import Fork as RunningFork
+from offhook.proxy.target import Outcome
 
 __all__ = ["Fork", "ForkOptions", "Starter"]
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
+from offhook.exchange.serving import Serving
 from offhook.exchange.targets import binding_target
+from offhook.message.uri import Uri
+from offhook.proxy.target import Target
+from offhook.registrar.binding import Binding
 from offhook.registrar.lookup import targets
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from offhook.exchange.serving import Serving
-    from offhook.message.uri import Uri
-    from offhook.proxy.target import Target
-    from offhook.registrar.binding import Binding
 
 __all__ = ["Location", "lookup_now", "phones_of"]
 

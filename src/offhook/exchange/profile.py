@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import TYPE_CHECKING
 
+from offhook.auth.server import DigestGuard
 from offhook.registrar.registration import RegistrarPolicy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from offhook.auth.server import DigestGuard
 
 __all__ = ["Gateway", "Profile"]
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from offhook.errors import UsageError
 from offhook.message.status import reason_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Reply"]
 

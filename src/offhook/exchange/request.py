@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
 
 from offhook.engine.incoming import Incoming, OwnReply
 from offhook.exchange.fork import Edit, Fork, ForkOptions
+from offhook.exchange.profile import Gateway, Profile
 from offhook.exchange.reply import Reply
+from offhook.exchange.serving import Serving
 from offhook.exchange.targets import TargetLike, grouped, make_target
 from offhook.exchange.verdict import Delayed
+from offhook.message.message import Message
 from offhook.message.uri import Uri, parse_uri
+from offhook.proxy.response_context import Fork as RunningFork
 from offhook.proxy.target import ForkRequest
-
-if TYPE_CHECKING:
-    from offhook.exchange.profile import Gateway, Profile
-    from offhook.exchange.serving import Serving
-    from offhook.message.message import Message
-    from offhook.proxy.response_context import Fork as RunningFork
-    from offhook.storage.protocols import Account
+from offhook.storage.protocols import Account
 
 __all__ = ["Request"]
 

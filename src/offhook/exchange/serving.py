@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from offhook.auth.bans import Bans
+from offhook.engine.engine import Engine
 from offhook.errors import UriError
+from offhook.exchange.profile import Gateway, Profile
 from offhook.message.uri import Uri, parse_uri
+from offhook.storage.protocols import AccountStore, BindingStore, ImmediateBindingStore
 from offhook.transport.next_hop import is_literal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from offhook.auth.bans import Bans
-    from offhook.engine.engine import Engine
-    from offhook.exchange.profile import Gateway, Profile
-    from offhook.storage.protocols import AccountStore, BindingStore, ImmediateBindingStore
 
 __all__ = ["Clock", "Serving"]
 

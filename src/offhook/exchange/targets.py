@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from offhook.errors import UriError, UsageError
 from offhook.exchange.credentials import gateway_authorize
 from offhook.exchange.profile import Gateway
+from offhook.exchange.serving import Serving
 from offhook.message.uri import Uri, parse_uri
 from offhook.proxy.target import Target
 from offhook.registrar.binding import Binding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from offhook.exchange.serving import Serving
 
 __all__ = ["TargetLike", "binding_target", "grouped", "make_target"]
 

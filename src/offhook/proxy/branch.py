@@ -8,20 +8,17 @@ transaction with a branch of its own. The response context decides what a final 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from offhook.errors import UriError
+from offhook.message.message import Message
 from offhook.message.uri import parse_uri
+from offhook.proxy.target import ForkRequest, Target
+from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop
 from offhook.transport.route_set import bare_uri
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from offhook.message.message import Message
-    from offhook.proxy.target import ForkRequest, Target
-    from offhook.transport.flow import Flow
 
 __all__ = [
     "CHECK",

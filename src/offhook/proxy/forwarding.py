@@ -3,18 +3,14 @@ Record-Route, Route, Via."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from offhook.message.message import Message
 from offhook.proxy.route_token import End, RouteToken, seal, tag_hash
+from offhook.proxy.target import Edit, Target
+from offhook.transport.flow import Flow
 from offhook.transport.route_set import bare_uri, replace_routes, route_values
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from offhook.message.message import Message
-    from offhook.proxy.target import Edit, Target
-    from offhook.transport.flow import Flow
 
 __all__ = ["RECORD_ROUTED", "Forward", "forward", "record_routes"]
 

@@ -3,12 +3,8 @@ hop (RFC 3261 17.1.1.3, 9.1)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from offhook.message import build
-
-if TYPE_CHECKING:
-    from offhook.message.message import Message
+from offhook.message.message import Message
 
 __all__ = ["make_ack", "make_cancel"]
 

@@ -3,14 +3,11 @@ branch of our Via."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2s
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from offhook.message.interface import Core
-    from offhook.message.message import Message
+from offhook.message.interface import Core
+from offhook.message.message import Message
 
 __all__ = ["LOOP_HASH_SIZE", "loop_hash", "looped"]
 

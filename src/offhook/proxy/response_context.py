@@ -11,17 +11,14 @@ upstream at once, whatever else has happened.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
+from offhook.message.message import Message
 from offhook.message.status import reason_for
 from offhook.proxy.best_response import best, challenges
 from offhook.proxy.branch import CHECK, Branch, Downstream
 from offhook.proxy.target import ForkRequest, Outcome, Target
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from offhook.message.message import Message
 
 __all__ = ["COMPLETED_ELSEWHERE", "Fork", "ResponseContext"]
 

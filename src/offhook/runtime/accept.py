@@ -39,7 +39,7 @@ class Acceptor:
         self._connections = connections
         self._context = context
         self._loop = asyncio.get_running_loop()
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[Stream, asyncio.Task[None]] = {}
         self._pause: asyncio.TimerHandle | None = None
         self._resume()
 
@@ -51,10 +51,11 @@ class Acceptor:
         if self._pause is not None:
             self._pause.cancel()
         self._socket.close()
-        serving = list(self._serving)
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
+        serving = dict(self._serving)
+        for stream, task in serving.items():
+            if stream.transport is None:  # uvloop never reports the end of one cancelled later
+                task.cancel()
+        await asyncio.gather(*serving.values(), return_exceptions=True)
 
     def _resume(self) -> None:
         self._pause = None
@@ -78,14 +79,14 @@ class Acceptor:
         if not self._connections.admit(host):
             peer.close()
             return
-        task = self._loop.create_task(self._serve(peer, host))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
-
-    async def _serve(self, peer: socket.socket, host: str) -> None:
         stream = self._connections.stream()
         stream.host = host
         stream.watch(self._established, self._ended)
+        task = self._loop.create_task(self._serve(peer, stream))
+        self._serving[stream] = task
+        task.add_done_callback(lambda _: self._serving.pop(stream, None))
+
+    async def _serve(self, peer: socket.socket, stream: Stream) -> None:
         context = self._context()
         deadline = self._connections.limits.handshake_deadline if context else None
         try:
@@ -97,11 +98,11 @@ class Acceptor:
         except OSError:  # all of ssl's errors and the deadline are; nobody waits for the answer
             if stream.transport is None:
                 self._connections.counters.handshake_failures += 1
-                self._connections.release(host)
+                self._connections.release(stream.host)
                 peer.close()
         except asyncio.CancelledError:
             if stream.transport is None:
-                self._connections.release(host)
+                self._connections.release(stream.host)
                 peer.close()
             raise
 

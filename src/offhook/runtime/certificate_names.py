@@ -9,9 +9,14 @@ be configured by its address.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 
 __all__ = ["identities", "proves", "wanted_name"]
+
+LONGEST_NAME = 253  # RFC 1035 2.3.4, in text
+
+_LABEL = re.compile(r"[a-z0-9_-]{1,63}").fullmatch
 
 
 def identities(certificate: Mapping[str, object] | None) -> frozenset[str]:
@@ -75,8 +80,8 @@ def _domain(name: str) -> str:
             name = name.encode("idna").decode("ascii")
         except UnicodeError:
             return ""
-    allowed = all(letter.isalnum() or letter in "-_." for letter in name)
-    return name.lower() if allowed and name and not name.startswith(".") else ""
+    labels = name.lower().split(".")
+    return ".".join(labels) if len(name) <= LONGEST_NAME and all(map(_LABEL, labels)) else ""
 
 
 def _address(text: str) -> str:

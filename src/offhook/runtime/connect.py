@@ -52,7 +52,12 @@ class Connector:
         if flow is not None:
             connections.sink.flow_opened(request.ticket, flow)
             return
-        name = wanted_name(server_name(request)) if request.transport == "TLS" else ""
+        name = ""
+        if request.transport == "TLS":
+            name = wanted_name(server_name(request))
+            if not name:
+                connections.sink.open_failed(request.ticket, "no certificate can prove that name")
+                return
         key = (request.profile, request.transport, request.destination, request.local, name)
         attempt = self._attempts.get(key)
         if attempt is None:

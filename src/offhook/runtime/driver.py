@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from offhook.engine.actions import Close, Open, Resolve, Send
-
-if TYPE_CHECKING:
-    from offhook.engine.application import Application
-    from offhook.engine.engine import Engine
-    from offhook.runtime.network import Network
-    from offhook.transport.flow import Flow, Listener
+from offhook.engine.application import Application
+from offhook.engine.engine import Engine
+from offhook.runtime.network import Network
+from offhook.transport.flow import Flow, Listener
 
 __all__ = ["Driver"]
 

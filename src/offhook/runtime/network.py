@@ -6,13 +6,11 @@ touches a SIP socket.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from offhook.engine.actions import Open
-    from offhook.transport.flow import Flow, Listener
+from offhook.engine.actions import Open
+from offhook.transport.flow import Flow, Listener
 
 __all__ = ["Network", "Sink"]
 

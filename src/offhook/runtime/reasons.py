@@ -15,7 +15,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {(error.reason or 'protocol error').lower().replace('_', ' ')}"
+        problem = getattr(error, "reason", None) or "protocol error"
+        return f"TLS failed: {problem.lower().replace('_', ' ')}"
     if isinstance(error, OSError) and error.errno:
         text = os.strerror(error.errno)  # asyncio writes its own text into `strerror`
     else:

@@ -33,6 +33,9 @@ class RouteProbe:
         self._known[host] = (local, now + self._memory)
         return local
 
+    def __len__(self) -> int:
+        return len(self._known)
+
 
 def canonical(host: str) -> str:
     """A literal address in the spelling of the kernel. OSError if it is not a literal that can be

@@ -125,7 +125,9 @@ class SocketNetwork:
             if request.transport == "UDP":
                 sink.flow_opened(request.ticket, self._datagram_flow(request))
                 return
-            target = replace(request, destination=(canonical(request.destination[0]), port))
+            local = request.local and canonical(request.local)
+            destination = (canonical(request.destination[0]), port)
+            target = replace(request, destination=destination, local=local)
             connector.open(target, self._listener_for(target))
         except OSError as error:
             sink.open_failed(request.ticket, reason(error))
@@ -154,6 +156,8 @@ class SocketNetwork:
         """Close every socket: connections after what is queued on them has left, bounded by the
         close deadline.
         """
+        for datagrams in self._datagrams:
+            datagrams.close()
         for acceptor in self._acceptors:
             await acceptor.close()
         await self._resolver.close()
@@ -161,8 +165,6 @@ class SocketNetwork:
             await self._connector.close()
         if self._connections is not None:
             await self._connections.close()
-        for datagrams in self._datagrams:
-            datagrams.close()
         self._acceptors.clear()
         self._datagrams.clear()
 

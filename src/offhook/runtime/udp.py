@@ -19,20 +19,16 @@ import socket
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from offhook.runtime.counters import Counters
 from offhook.runtime.flow_memory import FlowMemory
 from offhook.runtime.icmp import undeliverable
+from offhook.runtime.limits import Limits
+from offhook.runtime.network import Sink
 from offhook.runtime.route_probe import RouteProbe, canonical
 from offhook.transport.flow import Address, Flow, Listener
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from offhook.runtime.counters import Counters
-    from offhook.runtime.limits import Limits
-    from offhook.runtime.network import Sink
 
 __all__ = ["ConcreteSocket", "DatagramFlow", "DatagramSetting", "DatagramSocket", "WildcardSocket"]
 

@@ -11,15 +11,12 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 import structlog
 
 from offhook.errors import StartError
 from offhook.server.json_value import Json
-
-if TYPE_CHECKING:
-    from offhook.transport import Address
+from offhook.transport import Address
 
 __all__ = ["Admin", "Health"]
 

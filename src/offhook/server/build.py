@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from offhook.server.node import Node
 from offhook.server.program import load_program
-
-if TYPE_CHECKING:
-    from offhook.server.schema import Config
+from offhook.server.schema import Config
 
 __all__ = ["build"]
 

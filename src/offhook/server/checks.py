@@ -6,19 +6,15 @@ told twice.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from offhook.server.layers import Key, Location
 from offhook.server.listen import listener_text, parse_listener
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from offhook.server.layers import Key, Location
-    from offhook.server.schema import Config, Profile
-    from offhook.transport import Listener
+from offhook.server.schema import Config, Profile
+from offhook.transport import Listener
 
 __all__ = ["Fault", "cross_faults", "missing_files"]
 

@@ -6,21 +6,17 @@ planned but not built are refused, never ignored.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from offhook.errors import ConfigurationError, StartError
 from offhook.server.checks import Fault, cross_faults
 from offhook.server.faults import describe, dotted
 from offhook.server.layers import PREFIX, SEPARATOR, Layers, Location
 from offhook.server.schema import Config, Gateway
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from pydantic_core import ErrorDetails
 
 __all__ = ["DEFAULT_FILE", "find", "gateway_password", "load", "load_text"]
 

@@ -16,19 +16,16 @@ import json
 import os
 import socket
 import stat
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TypeAlias
 
 import structlog
 
 from offhook.errors import OffhookError, StartError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from offhook.server.json_value import Json
+from offhook.server.json_value import Json
 
 __all__ = ["Control", "Handler"]
 

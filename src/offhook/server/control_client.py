@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from offhook.errors import OffhookError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from offhook.server.json_value import Json
+from offhook.server.json_value import Json
 
 __all__ = ["ControlError", "ask"]
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Iterable
+from typing import get_args
 
 from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
 from offhook.server.layers import Key, field_type
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pydantic_core import ErrorDetails
 
 __all__ = ["describe", "dotted"]
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from offhook.auth import ha1_of_all
+from offhook.server.schema import Config
 from offhook.storage.protocols import Account, AccountStore
-
-if TYPE_CHECKING:
-    from offhook.server.schema import Config
 
 __all__ = ["NewAccount", "make_first_accounts"]
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
+from offhook.server.first_accounts import NewAccount
 from offhook.server.listen import TRANSPORTS, listener_text
+from offhook.server.schema import Config
+from offhook.transport import Listener
 from offhook.version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from offhook.server.first_accounts import NewAccount
-    from offhook.server.schema import Config
-    from offhook.transport import Listener
 
 __all__ = ["greeting", "own_address"]
 

@@ -6,15 +6,13 @@ Everything here runs on the event loop; lists are made of plain JSON values.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from offhook.server.json_value import Json
-    from offhook.server.schema import Config
-    from offhook.storage.protocols import AccountStore
-    from offhook.transport import Listener
+from offhook.server.json_value import Json
+from offhook.server.schema import Config
+from offhook.storage.protocols import AccountStore
+from offhook.transport import Listener
 
 __all__ = ["Build", "Instance"]
 

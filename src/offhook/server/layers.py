@@ -11,16 +11,14 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, get_args, get_origin
+from pathlib import Path
+from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
 from offhook.server.schema import Config, Origin
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = ["Key", "Layers", "Location", "field_type"]
 

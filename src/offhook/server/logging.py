@@ -12,14 +12,12 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from offhook.errors import UsageError
-
-if TYPE_CHECKING:
-    from structlog.typing import EventDict, Processor, WrappedLogger
 
 __all__ = ["LEVELS", "REDACTED", "Log", "redact"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping, Sequence
 from inspect import isawaitable
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,25 +16,21 @@ from offhook.engine.engine import Engine
 from offhook.engine.settings import EngineSettings
 from offhook.errors import StorageError
 from offhook.exchange.dispatcher import Dispatcher
+from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.handlers import Hook, Periodic
 from offhook.exchange.serving import Clock, Serving
+from offhook.registrar.binding import Binding
 from offhook.runtime.driver import Driver
 from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import TlsFiles
+from offhook.server.json_value import Json
 from offhook.server.policies import make_gateways, make_profiles
 from offhook.server.rows import binding_row, connection_row, transaction_row
+from offhook.server.schema import Config
 from offhook.storage.opening import open_storage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from offhook.exchange.exchange import Exchange
-    from offhook.exchange.handlers import Hook, Periodic
-    from offhook.registrar.binding import Binding
-    from offhook.server.json_value import Json
-    from offhook.server.schema import Config
-    from offhook.storage.protocols import AccountStore, Storage
-    from offhook.transport.flow import Listener
+from offhook.storage.protocols import AccountStore, Storage
+from offhook.transport.flow import Listener
 
 __all__ = ["Node"]
 

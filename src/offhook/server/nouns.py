@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from offhook.errors import PeerError, UsageError
 from offhook.message import parse_uri
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
-
-    from offhook.server.control import Control
-    from offhook.server.instance import Instance
-    from offhook.server.json_value import Json
-    from offhook.server.logging import Log
+from offhook.server.control import Control
+from offhook.server.instance import Instance
+from offhook.server.json_value import Json
+from offhook.server.logging import Log
 
 __all__ = ["register_nouns"]
 

@@ -3,19 +3,15 @@ registrar's limits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from offhook.auth.nonces import NonceRegistry
 from offhook.auth.server import DigestGuard
 from offhook.errors import StartError
 from offhook.exchange.profile import Gateway, Profile
 from offhook.registrar.registration import RegistrarPolicy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from offhook.auth.nonces import NonceRegistry
-    from offhook.server import schema
+from offhook.server import schema
 
 __all__ = ["make_gateways", "make_profiles"]
 

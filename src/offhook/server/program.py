@@ -6,13 +6,10 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
 
 from offhook.errors import ConfigurationError, UsageError
 from offhook.exchange.exchange import Exchange
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 __all__ = ["load_program"]
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from offhook.engine.incoming import Incoming
+from offhook.registrar.binding import Binding
+from offhook.server.json_value import Json
 from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from offhook.registrar.binding import Binding
-    from offhook.server.json_value import Json
-    from offhook.transport.flow import Flow
+from offhook.transport.flow import Flow
 
 __all__ = ["binding_row", "connection_row", "transaction_row"]
 

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,11 +22,9 @@ from pydantic import (
     model_validator,
 )
 
+from offhook.server.json_value import Json
 from offhook.server.listen import parse_address, parse_listener
-
-if TYPE_CHECKING:
-    from offhook.server.json_value import Json
-    from offhook.transport import Listener
+from offhook.transport import Listener
 
 __all__ = [
     "Admin",

@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -20,16 +19,14 @@ from offhook.server.admin import Admin
 from offhook.server.control import Control
 from offhook.server.first_accounts import make_first_accounts
 from offhook.server.greeting import greeting
+from offhook.server.instance import Build, Instance
+from offhook.server.json_value import Json
 from offhook.server.listen import listener_text, parse_address
 from offhook.server.logging import Log
 from offhook.server.nouns import register_nouns
+from offhook.server.schema import Config
 from offhook.server.systemd import notify
 from offhook.version import __version__
-
-if TYPE_CHECKING:
-    from offhook.server.instance import Build, Instance
-    from offhook.server.json_value import Json
-    from offhook.server.schema import Config
 
 __all__ = ["Server", "serve"]
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 from offhook.errors import UriError
+from offhook.message.uri import Uri
 from offhook.transport.via import default_port
-
-if TYPE_CHECKING:
-    from offhook.message.uri import Uri
 
 __all__ = ["NextHop", "is_literal", "next_hop"]
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
 
+from offhook.message.interface import Core
+from offhook.transport.flow import Flow
 from offhook.transport.via import default_port, same_host
-
-if TYPE_CHECKING:
-    from offhook.message.interface import Core
-    from offhook.transport.flow import Flow
 
 __all__ = ["behind_translation", "is_private"]
 

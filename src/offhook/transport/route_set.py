@@ -4,15 +4,11 @@ ones."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from offhook.message.grammar import split_commas
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from offhook.message.message import Message
+from offhook.message.message import Message
 
 __all__ = ["RouteUri", "own_routes", "replace_routes", "route_values", "split_route_uri"]
 

@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from offhook.message.interface import Core, HotMessage
-    from offhook.transport.flow import Address, Flow
+from offhook.message.interface import Core, HotMessage
+from offhook.transport.flow import Address, Flow
 
 __all__ = ["default_port", "response_address", "same_host", "stamp"]
 
