@@ -2,6 +2,7 @@
 client machine (RFC 3261 10)."""
 
 from offhook.registrar.binding import Binding
+from offhook.registrar.client import Failed, Registered, RegistrationClient, Send
 from offhook.registrar.lookup import Group, targets
 from offhook.registrar.reading import address_of_record, read
 from offhook.registrar.registration import (
@@ -15,10 +16,14 @@ from offhook.registrar.server import Update, change
 __all__ = [
     "Binding",
     "ContactRequest",
+    "Failed",
     "Group",
     "Refusal",
     "RegistrarPolicy",
+    "Registered",
     "Registration",
+    "RegistrationClient",
+    "Send",
     "Update",
     "address_of_record",
     "change",

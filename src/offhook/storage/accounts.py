@@ -8,7 +8,7 @@ data version that somebody else has written, and everything remembered is forgot
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, delete, insert, select
@@ -24,12 +24,15 @@ __all__ = ["SqlAccounts"]
 
 V = TypeVar("V")
 Key = tuple[str, str]
+Answer = Account | StorageError | None  # no exception in a future: nobody may be left to see it
 
 MAX_KNOWN = 100_000  # accounts remembered; 700 bytes each
 MAX_UNKNOWN = 10_000  # names remembered as nobody's: a scanner asks for many, and for each once
 UNKNOWN_LIFETIME = 5.0  # seconds, should the data version ever not tell
 MAX_WAITING = 1_000  # look-ups in flight: a frozen database must not collect them without end
+MAX_TOGETHER = 200  # names of one question: a thousand phones that come back at once wait 10 ms
 DEADLINE = 2.0  # seconds of a look-up; Timer F of the caller is 32
+_SELECT = "SELECT user, realm, algorithm, ha1 FROM accounts WHERE (realm, user) IN"
 
 
 class SqlAccounts:
@@ -44,7 +47,9 @@ class SqlAccounts:
         self._monotonic = monotonic
         self._known: dict[Key, Account] = {}
         self._unknown: dict[Key, float] = {}  # until when
-        self._waiting: dict[Key, asyncio.Task[Account | None]] = {}
+        self._waiting: dict[Key, asyncio.Future[Answer]] = {}
+        self._queue: list[Key] = []  # of those that wait, the ones not yet asked for
+        self._reading: asyncio.Task[None] | None = None
         self._generation = 0
 
     def cached(self, user: str, realm: str) -> tuple[bool, Account | None]:
@@ -69,19 +74,21 @@ class SqlAccounts:
         if found:
             return account
         key = (user, realm)
-        task = self._waiting.get(key)
-        if task is None:
+        answer = self._waiting.get(key)
+        if answer is None:
             if len(self._waiting) >= MAX_WAITING:
                 raise StorageError("the account database does not keep up")
-            task = self._waiting[key] = asyncio.create_task(self._read(key))
-            task.add_done_callback(lambda done: self._looked_up(key, done))
-        await asyncio.wait({task}, timeout=DEADLINE)
-        if not task.done():
+            answer = self._waiting[key] = asyncio.get_running_loop().create_future()
+            self._queue.append(key)
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read_queue(), name="storage accounts")
+        await asyncio.wait({answer}, timeout=DEADLINE)
+        if not answer.done():
             raise StorageError(f"the account database did not answer within {DEADLINE:g} s")
-        try:
-            return task.result()
-        except SQLAlchemyError as error:
-            raise StorageError(f"the account database failed: {first_line(error)}") from error
+        found_now = answer.result()
+        if isinstance(found_now, StorageError):
+            raise found_now
+        return found_now
 
     async def put(self, account: Account) -> None:
         """Add or replace."""
@@ -127,35 +134,61 @@ class SqlAccounts:
             raise StorageError(f"the account database failed: {first_line(error)}") from error
         return list(accounts.values())
 
+    async def close(self) -> None:
+        """Let a look-up that is under way end."""
+        if self._reading is not None:
+            await asyncio.wait({self._reading}, timeout=DEADLINE)
+
     def forget(self) -> None:
         """Forget everything remembered: another process has written."""
         self._generation += 1
         self._known.clear()
         self._unknown.clear()
 
-    def _looked_up(self, key: Key, task: asyncio.Task[Account | None]) -> None:
-        del self._waiting[key]
-        if not task.cancelled():
-            task.exception()  # seen, though everybody who waited has given up
-
     def _forget_one(self, key: Key) -> None:
         self._generation += 1  # a look-up in flight may have read the row of before
         self._known.pop(key, None)
         self._unknown.pop(key, None)
 
-    async def _read(self, key: Key) -> Account | None:
+    async def _read_queue(self) -> None:
+        """Look up what is asked for, together what came while the last question was under way."""
+        try:
+            while self._queue:
+                keys, self._queue = self._queue[:MAX_TOGETHER], self._queue[MAX_TOGETHER:]
+                try:
+                    found = await self._read(keys)
+                except (SQLAlchemyError, OSError) as error:
+                    fault = StorageError(f"the account database failed: {first_line(error)}")
+                    self._answer(dict.fromkeys(keys, fault))
+                else:
+                    self._answer({key: found.get(key) for key in keys})
+        finally:
+            self._reading = None
+
+    async def _read(self, keys: list[Key]) -> dict[Key, Account]:
         generation = self._generation
-        statement = select(ACCOUNTS.c.algorithm, ACCOUNTS.c.ha1).where(_is(key))
+        statement = f"{_SELECT} (VALUES {','.join(['(?,?)'] * len(keys))})"
+        values = tuple([part for user, realm in keys for part in (realm, user)])
+        found: dict[Key, Account] = {}
         async with self._reader.connect() as connection:
-            rows = (await connection.execute(statement)).all()
-        account = Account(*key, {row.algorithm: row.ha1 for row in rows}) if rows else None
-        if generation != self._generation:
-            return account
-        if account is not None:
-            _remember(self._known, key, account, MAX_KNOWN)
-        else:
-            _remember(self._unknown, key, self._monotonic() + UNKNOWN_LIFETIME, MAX_UNKNOWN)
-        return account
+            rows = (await connection.exec_driver_sql(statement, values)).all()
+            for user, realm, algorithm, ha1 in map(tuple, rows):
+                account = found.setdefault((user, realm), Account(user, realm, {}))
+                account.ha1[algorithm] = ha1
+        if generation == self._generation:
+            unknown_until = self._monotonic() + UNKNOWN_LIFETIME
+            for key in keys:
+                if key in found:
+                    _remember(self._known, key, found[key], MAX_KNOWN)
+                else:
+                    _remember(self._unknown, key, unknown_until, MAX_UNKNOWN)
+        return found
+
+    def _answer(self, answers: Mapping[Key, Answer]) -> None:
+        for key, answer in answers.items():
+            future = self._waiting.pop(key)
+            if not future.done():
+                future.set_result(answer)
 
 
 def _remember(cache: dict[Key, V], key: Key, value: V, limit: int) -> None:

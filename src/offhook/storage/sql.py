@@ -107,6 +107,7 @@ class SqlStorage:
         self._closing.set()
         if self._watcher is not None:
             await asyncio.wait({self._watcher}, timeout=WATCH_INTERVAL)
+        await self.accounts.close()
         await self._dispose()
 
     async def _watch(self) -> None:
