@@ -5,19 +5,23 @@
 
 from __future__ import annotations
 
-import ast
+import functools
 import importlib
 import inspect
 import io
+import json
+import os
 import re
+import subprocess
+import sys
 import tokenize
 import types
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.architecture.rules import DOCS, ROOT
-from tests.architecture.sources import Source, everything, package
+from tests.architecture.sources import package
 
 __all__ = ["api_page", "citations", "compliance_page", "marks", "pages"]
 
@@ -74,25 +78,32 @@ def compliance_page() -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-def citations() -> Iterator[tuple[Requirement, Source]]:
-    """The sections that comments of the package cite, each with its file."""
+def citations() -> Iterator[tuple[Requirement, str]]:
+    """The sections that comments of the package cite, each with the path of its file."""
     for source in package():
         for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
             if token.type == tokenize.COMMENT:
                 for match in CITATION.finditer(token.string):
                     for section in SECTION.findall(match[2]):
-                        yield (match[1], section), source
+                        yield (match[1], section), source.name
 
 
-def marks() -> Iterator[tuple[Requirement, Source]]:
-    """The arguments of `pytest.mark.rfc` on tests, each with its file."""
-    for source in everything():
-        if not source.name.startswith("tests/"):
-            continue
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.rfc":
-                number, section = [str(ast.literal_eval(argument)) for argument in node.args]
-                yield (number, section), source
+@functools.cache
+def marks() -> tuple[tuple[Requirement, str], ...]:
+    """The arguments of `pytest.mark.rfc` on all tests, each with the path of its file."""
+    environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.architecture.collected_marks"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise RuntimeError(f"the tests cannot be collected:\n{result.stderr[-2000:]}")
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    return tuple(((number, section), path) for number, section, path in found)
 
 
 def _public_modules() -> list[str]:
@@ -119,11 +130,11 @@ def _first_line(value: object) -> str:
 
 
 def _by_requirement(
-    found: Iterator[tuple[Requirement, Source]],
+    found: Iterable[tuple[Requirement, str]],
 ) -> defaultdict[Requirement, set[str]]:
     files: defaultdict[Requirement, set[str]] = defaultdict(set)
-    for requirement, source in found:
-        files[requirement].add(source.name)
+    for requirement, path in found:
+        files[requirement].add(path)
     return files
 
 

@@ -45,17 +45,6 @@ def test_every_file_is_shown_by_a_test() -> None:
     assert not bare, "\n".join(bare)
 
 
-def test_no_unit_test_is_an_orphan() -> None:
-    claimed = {test for source in package() for test in own_tests(source.path)}
-    claimed |= {test for source in package() for test in _tests_of_front(source.path)}
-    orphans = [
-        path.relative_to(ROOT).as_posix()
-        for path in sorted(UNIT.rglob("test_*.py"))
-        if path not in claimed
-    ]
-    assert not orphans, "\n".join(orphans)
-
-
 def test_exceptions_are_true() -> None:
     faults = [
         f"{name}: {test}"
@@ -63,14 +52,6 @@ def test_exceptions_are_true() -> None:
         if not (reason and (ROOT / test).exists() and (SOURCE / name).exists())
     ]
     assert not faults, faults
-
-
-def _tests_of_front(path: Path) -> list[Path]:
-    """`a/__init__.py` may be shown by `a/test_a.py`; the package itself by `test_offhook.py`."""
-    if path.name != "__init__.py":
-        return []
-    folder = path.relative_to(SOURCE).parent
-    return [UNIT / folder / f"test_{folder.name or 'offhook'}.py"]
 
 
 def _is_literal(statement: ast.stmt) -> bool:

@@ -36,8 +36,8 @@ def test_public_names_exist() -> None:
 
 def test_marks_name_an_rfc_and_a_section() -> None:
     faults = [
-        f"{source.name}: {number} {section}"
-        for (number, section), source in marks()
+        f"{path}: {number} {section}"
+        for (number, section), path in marks()
         if not (NUMBER.fullmatch(number) and SECTION.fullmatch(section))
     ]
     assert not faults, faults
@@ -45,7 +45,7 @@ def test_marks_name_an_rfc_and_a_section() -> None:
 
 def test_citations_reach_the_table() -> None:
     text = compliance_page()
-    for (number, section), source in citations():
+    for (number, section), path in citations():
         assert f"## RFC {number}\n" in text
         assert f"| {section} | " in text
-        assert source.name.removeprefix("src/") in text
+        assert path.removeprefix("src/") in text
