@@ -26,7 +26,10 @@ def check(
     *,
     config: ConfigFile = None,
 ) -> None:
-    """Check the configuration and, if named, a routing program: one line for each fault."""
+    """Check the configuration and a routing program.
+
+    One line for each fault, and exit code 2 if there is one.
+    """
     loaded = configuration(config)
     faults = missing_files(loaded)
     try:

@@ -17,7 +17,10 @@ def attach(application: typer.Typer) -> None:
 
 
 def config_command(*, config: ConfigFile = None, db: Database = None, json: Json = False) -> None:
-    """Show every key with its value and where it comes from: default, file, environment or flag."""
+    """Show the configuration in force, each value with its origin.
+
+    Origins are default, file, environment and flag.
+    """
     loaded = configuration(config, {"storage.url": db})
     if json:
         document = {key: {"value": v, "origin": o} for key, v, o in loaded.effective()}

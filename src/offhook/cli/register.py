@@ -60,7 +60,10 @@ def register(
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
-    """Register a phone and tell what the registrar answers. Exit code 0: it said 2xx."""
+    """Register a phone and tell what the registrar answers.
+
+    Exit code 0: it said 2xx.
+    """
     target = parse_target(uri)
     if not target.user:
         raise UsageError(f'"{uri}" has no user; write it as in sip:alice@example.com')

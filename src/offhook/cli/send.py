@@ -52,9 +52,9 @@ def send(
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
-    """Send one raw request and print what comes back until a final response or the time is over.
+    """Send one raw request and print what comes back.
 
-    Exit code 0: a final response came.
+    It ends with a final response (exit code 0) or when the time is over.
     """
     data = with_crlf(_read(file)) if crlf else _read(file)
     target = with_transport(parse_target(uri), transport)

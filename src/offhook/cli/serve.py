@@ -41,7 +41,10 @@ def serve_command(
     ] = None,
     db: Database = None,
 ) -> None:
-    """Run an exchange until SIGTERM or SIGINT. The last line of its greeting is `ready`."""
+    """Run an exchange until SIGTERM or SIGINT.
+
+    It prints where it listens and how to connect, and the line `ready` last.
+    """
     flags = {"listen": listen or None, "storage.url": db}
     loaded = configuration(config, flags)
     faults = missing_files(loaded)
