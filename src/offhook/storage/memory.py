@@ -88,6 +88,7 @@ class MemoryBindings:
             before = self._bindings[aor]
             after = tuple([binding for binding in before if binding.expires > unix])
             if after:
+                self._bindings[aor] = after
                 self._schedule(aor, after)
             else:
                 del self._bindings[aor]

@@ -13,7 +13,6 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
-from itertools import groupby
 from pathlib import Path
 
 from sqlalchemy import event
@@ -23,11 +22,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateTable
 
 from offhook.errors import StartError, StorageError
-from offhook.registrar.binding import Binding
 from offhook.storage.accounts import SqlAccounts
 from offhook.storage.memory import MemoryBindings
-from offhook.storage.schema import METADATA, SETTINGS, VERSION, first_line, from_row
-from offhook.storage.write_behind import INTERVAL, WriteBehind, load
+from offhook.storage.schema import METADATA, SETTINGS, VERSION, first_line
+from offhook.storage.write_behind import INTERVAL, WriteBehind
 
 __all__ = ["SqlStorage"]
 
@@ -49,8 +47,9 @@ class SqlStorage:
         self._reader = _engine(file)
         self.bindings = MemoryBindings()
         self.accounts = SqlAccounts(self._reader, self._writer, monotonic=time.monotonic)
-        self._interval = interval
-        self._write_behind: WriteBehind | None = None
+        self._write_behind = WriteBehind(
+            self._writer, self.bindings, interval=interval, monotonic=time.monotonic
+        )
         self._watcher: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self._data_version = 0
@@ -58,7 +57,7 @@ class SqlStorage:
     @property
     def fault(self) -> str:
         """Why bindings are not reaching the disk at the moment, "" while all is well."""
-        return self._write_behind.fault if self._write_behind is not None else ""
+        return self._write_behind.fault
 
     async def open(self) -> None:
         """Make the tables and load the bindings. Raises StartError, with everything closed
@@ -66,19 +65,14 @@ class SqlStorage:
         try:
             async with self._writer.begin() as connection:
                 await _prepare(connection)
-                rows = await load(connection, self._clock())
                 self._data_version = await _data_version(connection)
+            await self._write_behind.load(self._clock())
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             await self._dispose()
             raise StartError(f"database {self._file}: {_start_cause(self._file, error)}") from error
         except BaseException:
             await self._dispose()
             raise
-        for aor, group in groupby(map(from_row, rows), key=lambda binding: binding.aor):
-            self.bindings.update_now(aor, _loaded(tuple(group)))
-        self._write_behind = WriteBehind(
-            self._writer, self.bindings, interval=self._interval, monotonic=time.monotonic
-        )
         self._write_behind.start()
         self._watcher = asyncio.create_task(self._watch(), name="storage data version")
 
@@ -98,12 +92,23 @@ class SqlStorage:
 
     async def flush(self) -> bool:
         """Write pending bindings now; False if that failed."""
-        return await self._write_behind.flush() if self._write_behind is not None else True
+        return await self._write_behind.flush()
+
+    async def look(self) -> None:
+        """Forget remembered accounts if another process has written."""
+        try:
+            async with self._writer.connect() as connection:
+                version = await _data_version(connection)
+        except (SQLAlchemyError, OSError):
+            self.accounts.forget()  # not knowing is no reason to trust what is remembered
+            return
+        if version != self._data_version:
+            self._data_version = version
+            self.accounts.forget()
 
     async def close(self) -> None:
         """Write what is pending and close the file."""
-        if self._write_behind is not None:
-            await self._write_behind.close()
+        await self._write_behind.close()
         self._closing.set()
         if self._watcher is not None:
             await asyncio.wait({self._watcher}, timeout=WATCH_INTERVAL)
@@ -117,16 +122,7 @@ class SqlStorage:
                     await self._closing.wait()
                 return
             except TimeoutError:
-                pass
-            try:
-                async with self._writer.connect() as connection:
-                    version = await _data_version(connection)
-            except (SQLAlchemyError, OSError):
-                self.accounts.forget()  # not knowing is no reason to trust what is remembered
-                continue
-            if version != self._data_version:
-                self._data_version = version
-                self.accounts.forget()
+                await self.look()
 
     async def _dispose(self) -> None:
         await self._writer.dispose()
@@ -144,10 +140,14 @@ def _engine(file: Path) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        try:
+            cursor = connection.cursor()
+            for pragma in _PRAGMAS:
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+        except BaseException:
+            connection.close()  # the pool does not know it yet
+            raise
 
     return engine
 
@@ -168,12 +168,6 @@ async def _prepare(connection: AsyncConnection) -> None:
 
 async def _data_version(connection: AsyncConnection) -> int:
     return int((await connection.exec_driver_sql("PRAGMA data_version")).scalar_one())
-
-
-def _loaded(
-    group: tuple[Binding, ...],
-) -> Callable[[object], tuple[None, tuple[Binding, ...]]]:
-    return lambda _before: (None, group)
 
 
 def _start_cause(file: Path, error: BaseException) -> str:

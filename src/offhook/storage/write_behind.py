@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TypeVar
 
 import structlog
@@ -22,9 +24,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from offhook.registrar.binding import Binding
 from offhook.storage.memory import MemoryBindings
-from offhook.storage.schema import BINDINGS, Row, first_line, to_row
+from offhook.storage.protocols import Change
+from offhook.storage.schema import BINDINGS, Row, first_line, from_row, to_row
 
-__all__ = ["WriteBehind", "load"]
+__all__ = ["WriteBehind"]
 
 T = TypeVar("T")
 
@@ -70,6 +73,27 @@ class WriteBehind:
         self._task: asyncio.Task[None] | None = None
         memory.watch(self._changed)
 
+    @property
+    def pending(self) -> int:
+        """How many AoRs have changes that are not on disk."""
+        return len(self._dirty)
+
+    async def load(self, unix: float) -> None:
+        """Fill the memory with what is stored; rows of bindings that ended at or before `unix` are
+        left out and removed with the first flush."""
+        statement = f"SELECT {','.join(_COLUMNS)} FROM bindings ORDER BY aor, slot"
+        async with self._engine.connect() as connection:
+            rows = (await connection.exec_driver_sql(statement)).all()
+        pending: dict[str, int] = {}
+        for aor, group in groupby(rows, key=itemgetter(0)):
+            stored = list(group)
+            live = tuple([from_row(row) for row in stored if row.expires > unix])
+            self._memory.update_now(aor, _set(live))
+            slots = stored[-1].slot + 1
+            if slots > len(live):
+                pending[aor] = slots  # the others move up
+        self._dirty = pending
+
     def start(self) -> None:
         """Begin to write every `interval` seconds."""
         self._task = asyncio.create_task(self._run(), name="storage write-behind")
@@ -81,7 +105,7 @@ class WriteBehind:
             return
         await asyncio.wait({self._task}, timeout=CLOSE_DEADLINE)
         if not self._task.done():
-            self._task.cancel()
+            # not cancelled: SQLite cannot be interrupted, and what it still writes is right
             log.error("storage.close_gave_up", pending=len(self._dirty), fault=self.fault)
         elif self._dirty:
             log.error("storage.bindings_lost", pending=len(self._dirty), fault=self.fault)
@@ -148,14 +172,6 @@ class WriteBehind:
             log.error("storage.write_failed", pending=len(self._dirty), fault=self.fault)
 
 
-async def load(connection: AsyncConnection, unix: float) -> list[Row]:
-    """Forget the bindings that ended at or before `unix`, and return the others by AoR and slot."""
-    await connection.exec_driver_sql("DELETE FROM bindings WHERE expires <= ?", (unix,))
-    statement = f"SELECT {','.join(_COLUMNS)} FROM bindings ORDER BY aor, slot"
-    found = await connection.exec_driver_sql(statement)
-    return [tuple(row) for row in found]
-
-
 async def _replace(connection: AsyncConnection, rows: list[Row]) -> None:
     for chunk in _chunks(rows):
         statement = f"{_INSERT}{','.join([_ROW] * len(chunk))}{_REPLACE}"
@@ -164,6 +180,10 @@ async def _replace(connection: AsyncConnection, rows: list[Row]) -> None:
         except UnicodeEncodeError:  # octets that a program took from a peer: written readably
             clean = [tuple(map(_storable, row)) for row in chunk]
             await connection.exec_driver_sql(statement, _flat(clean))
+
+
+def _set(bindings: Sequence[Binding]) -> Change[None]:
+    return lambda _before: (None, bindings)
 
 
 def _chunks(rows: list[T]) -> Iterator[list[T]]:
