@@ -1,0 +1,248 @@
+"""A whole exchange on a virtual host: the real engine, driver, dispatcher and program.
+
+Nothing of the server is replaced but sockets, clocks, disk and randomness, which is drawn from the
+seed of the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+from offhook.auth import Bans, DigestGuard, NonceRegistry, ha1_of_all
+from offhook.engine.engine import Engine
+from offhook.engine.settings import EngineSettings
+from offhook.errors import StartError
+from offhook.exchange import Exchange, Gateway, Profile
+from offhook.exchange.dispatcher import Dispatcher
+from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.handlers import Hook
+from offhook.exchange.serving import Clock, Serving
+from offhook.registrar.binding import Binding
+from offhook.registrar.registration import RegistrarPolicy
+from offhook.runtime.driver import Driver
+from offhook.server.listen import parse_listener
+from offhook.storage.memory import MemoryStorage
+from offhook.storage.protocols import Account
+from offhook.testing.network import VirtualNetwork
+from offhook.testing.wire import EPOCH, Wire
+from offhook.transport.flow import Address, Listener
+
+__all__ = ["ProfileSettings", "ServerSettings", "SimulatedExchange", "Trunk"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    """One profile. Listeners are written as in the configuration: "udp:192.0.2.1:5060"."""
+
+    listen: Sequence[str] = (
+        "udp:192.0.2.1:5060",
+        "tcp:192.0.2.1:5060",
+        "tls:192.0.2.1:5061",
+    )
+    authenticate: bool = True
+    registrar: bool = True
+    digest: Sequence[str] = ("MD5",)
+    policy: RegistrarPolicy = field(default_factory=RegistrarPolicy)
+    advertise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """One gateway."""
+
+    uri: str
+    profile: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    peers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What the configuration file says for a real server. Accounts are user@domain: password."""
+
+    domains: Sequence[str] = ("example.com",)
+    profiles: Mapping[str, ProfileSettings] = field(
+        default_factory=lambda: {"internal": ProfileSettings()}
+    )
+    accounts: Mapping[str, str] = field(
+        default_factory=lambda: {
+            f"{name}@example.com": f"{name}-secret" for name in ("alice", "bob", "carol", "dave")
+        }
+    )
+    gateways: Mapping[str, Trunk] = field(default_factory=dict)
+    max_transactions: int = 200_000
+    grain: float = 0.0  # seconds by which timers may be late
+
+
+class SimulatedExchange:
+    """One server on the wire. `start` opens it; `stop` and `start` are a restart, which keeps
+    accounts, keys and bindings and nothing else."""
+
+    engine: Engine
+    driver: Driver
+    network: VirtualNetwork
+
+    def __init__(
+        self, wire: Wire, exchange: Exchange | None = None, settings: ServerSettings | None = None
+    ) -> None:
+        self.wire = wire
+        self.exchange = exchange or Exchange()
+        self.settings = settings or ServerSettings()
+        self.failures: list[BaseException] = []  # what the engine or the application let out
+        self.storage = MemoryStorage(random_bytes=wire.random.randbytes)
+        self.listeners: Sequence[Listener] = ()
+        self._dispatcher: Dispatcher | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._sweeps: set[asyncio.Task[None]] = set()
+        self.storage.bindings.watch(self._watch_expiry)
+
+    async def start(self) -> None:
+        """Open the listeners, make the accounts, run the program's start-up."""
+        settings = self.settings
+        listeners = self._parse_listeners()
+        hosts = dict.fromkeys(listener.host for listener in listeners)
+        self.network = network = VirtualNetwork(self.wire, *hosts)
+        await self._add_accounts()
+        serving = await self._serving(network)
+        self.engine = serving.engine
+        bindings = FlowBindings(self.storage.bindings)
+        dispatcher = Dispatcher(serving, self.exchange.handlers, lambda flow: _drop(bindings, flow))
+        self._dispatcher = dispatcher
+        self.driver = Driver(
+            self.engine, network, dispatcher, self.failures.append, grain=settings.grain
+        )
+        self.exchange.bind(serving)
+        for hook in self.exchange.handlers.startup:
+            await _call(hook)
+        self.listeners = await self.driver.listen(listeners)
+
+    async def stop(self) -> None:
+        """End handlers, run the program's shutdown, close every socket."""
+        if self._dispatcher is None:
+            return
+        await self._dispatcher.stop()
+        self._dispatcher = None
+        for hook in self.exchange.handlers.shutdown:
+            await _call(hook)
+        self.exchange.unbind()
+        await self.driver.stop()
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+
+    def address(self, transport: str = "UDP", profile: str = "") -> Address:
+        """Host and port of a listener. Raises StartError if there is none."""
+        for listener in self.listeners:
+            if listener.transport == transport and profile in ("", listener.profile):
+                return (listener.host, listener.port)
+        raise StartError(f"profile {profile or 'any'} has no {transport} listener")
+
+    def bindings_of(self, aor: str) -> Sequence[Binding]:
+        """The bindings of an AoR ("sip:bob@example.com"), expired ones left out."""
+        unix = self.network.unix()
+        return [each for each in self.storage.bindings.lookup_now(aor) if each.expires > unix]
+
+    def leaks(self) -> list[str]:
+        """What is left of calls, one line each; nothing once their timers are over."""
+        engine = self.engine
+        found = [f"server failure: {error!r}" for error in self.failures]
+        counts = engine.transactions.counts()
+        if counts.servers or counts.clients or counts.cancels:
+            found.append(f"transactions: {counts}")
+        if engine.pending:
+            found.append(f"timers and ways pending: {engine.pending}")
+        return found
+
+    # inside -------------------------------------------------------------------------------------
+    def _parse_listeners(self) -> list[Listener]:
+        return [
+            parse_listener(name, text, profile.advertise)
+            for name, profile in self.settings.profiles.items()
+            for text in profile.listen
+        ]
+
+    async def _add_accounts(self) -> None:
+        for name, password in self.settings.accounts.items():
+            user, _, realm = name.partition("@")
+            await self.storage.accounts.put(Account(user, realm, ha1_of_all(user, realm, password)))
+
+    async def _serving(self, network: VirtualNetwork) -> Serving:
+        settings, storage = self.settings, self.storage
+        draw = self.wire.random
+        engine = Engine(
+            EngineSettings(
+                key=await storage.secret("route", 32),
+                boot=draw.randbytes(4).hex(),
+                domains=frozenset(settings.domains),
+                max_transactions=settings.max_transactions,
+            )
+        )
+        key = await storage.secret("digest", 32)
+        return Serving(
+            engine=engine,
+            clock=Clock(network.now, network.unix),
+            flush=self._flush,
+            bindings=storage.bindings,
+            immediate=storage.bindings,
+            accounts=storage.accounts,
+            profiles={
+                name: _profile(name, profile, key, network.unix())
+                for name, profile in settings.profiles.items()
+            },
+            gateways={name: _gateway(name, trunk) for name, trunk in settings.gateways.items()},
+            domains=frozenset(settings.domains),
+            default_domain=settings.domains[0],
+            bans=Bans(),
+            random_hex=lambda: draw.randbytes(8).hex(),
+        )
+
+    def _flush(self) -> None:
+        if self._dispatcher is not None:
+            self.driver.flush()
+
+    def _watch_expiry(self, _aor: str, _before: object, after: Sequence[Binding]) -> None:
+        """Expired bindings go when the first of them ends: a simulation has no periodic timer, so
+        that it can tell when nothing is left to happen."""
+        soonest = min([binding.expires for binding in after], default=None)
+        if soonest is None:
+            return
+        when = soonest - EPOCH
+        if self._expiry is None or self._expiry.when() > when:
+            if self._expiry is not None:
+                self._expiry.cancel()
+            self._expiry = self.wire.loop.call_at(when, self._sweep)
+
+    def _sweep(self) -> None:
+        self._expiry = None
+        task = self.wire.loop.create_task(self._expire())
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
+
+    async def _expire(self) -> None:
+        store = self.storage.bindings
+        await store.expire(EPOCH + self.wire.loop.time())
+        self._watch_expiry("", (), await store.all())
+
+
+def _profile(name: str, settings: ProfileSettings, key: bytes, unix: float) -> Profile:
+    guard = DigestGuard(NonceRegistry(key, not_before=unix), algorithms=settings.digest)
+    return Profile(name, settings.authenticate, settings.registrar, guard, settings.policy)
+
+
+def _gateway(name: str, trunk: Trunk) -> Gateway:
+    peers = tuple(ip_network(peer) for peer in trunk.peers)
+    return Gateway(name, trunk.uri, trunk.profile, trunk.username, lambda: trunk.password, peers)
+
+
+def _drop(bindings: FlowBindings, flow: str) -> None:
+    bindings.lost(flow)
+
+
+async def _call(hook: Hook) -> None:
+    waiting = hook()
+    if waiting is not None:
+        await waiting
