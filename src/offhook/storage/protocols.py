@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from offhook.errors import UriError
+from offhook.message import Uri
 from offhook.registrar.binding import Binding
 
 __all__ = [
@@ -36,8 +38,13 @@ class Account:
 
     @property
     def aor(self) -> str:
-        """The canonical address-of-record."""
-        return f"sip:{self.user}@{self.realm}"
+        """The canonical address-of-record, as `Uri.aor()` writes it."""
+        if self.user.isascii() and self.user.isalnum():
+            return f"sip:{self.user}@{self.realm.lower()}"
+        try:
+            return Uri.make(self.realm, user=self.user).aor()
+        except UriError:  # a realm that is no host has no address
+            return f"sip:{self.user}@{self.realm}"
 
 
 class BindingStore(Protocol):

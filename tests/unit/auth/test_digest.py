@@ -1,5 +1,7 @@
 """Digest challenges and credentials: reading, writing, computing."""
 
+from time import process_time
+
 import pytest
 
 from offhook.auth.algorithms import ALGORITHMS
@@ -162,6 +164,17 @@ def test_malformed_credentials_are_a_400(value: str) -> None:
     with pytest.raises(ChallengeError) as caught:
         parse_credentials(value)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "part", ["a", "a=", 'a="', 'a="\\', " ", ",", "\t,", "a =", '"', "=", "a=1 ", "a=1,b"]
+)
+def test_no_text_takes_long(part: str) -> None:
+    value = f"Digest {part * 4000}"[:4096]
+    started = process_time()
+    with pytest.raises(ChallengeError):
+        parse_challenge(value)
+    assert process_time() - started < 0.05
 
 
 @pytest.mark.parametrize(
