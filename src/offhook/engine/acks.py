@@ -9,11 +9,10 @@ from offhook.engine.actions import Send
 from offhook.engine.incoming import Incoming
 from offhook.engine.parts import Parts
 from offhook.errors import UriError
-from offhook.message.uri import parse_uri
 from offhook.proxy.forwarding import Forward, forward
 from offhook.proxy.target import Target
 from offhook.transport.flow import Flow
-from offhook.transport.next_hop import NextHop, next_hop
+from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.route_set import bare_uri
 
 __all__ = ["StatelessForward"]
@@ -42,7 +41,7 @@ class StatelessForward:
             return
         route = bare_uri(target.path[0]) if target.path else self._incoming.next_route
         try:
-            hop = next_hop(parse_uri(route or target.uri))
+            hop = next_hop_of(route or target.uri)
         except UriError:
             return
         if hop.literal:

@@ -26,6 +26,7 @@ from offhook.transport.route_set import (
 
 __all__ = ["DialogRoutes", "dialog_target", "learn_own"]
 
+REMEMBERED = 4096  # Request-URIs of dialogs; about 1 MB
 VIA_MARKS = 64  # listeners times local addresses that loops are looked for with
 
 
@@ -37,11 +38,13 @@ class DialogRoutes:
         self._own: set[tuple[str, int]] = set()
         # a domain that is an address counts with our ports only: every phone on that machine has it
         self._names = frozenset(name for name in settings.domains if not is_literal(name))
+        self._at_us: dict[str, bool] = {}  # by Request-URI
         self.via_marks: tuple[str, ...] = ()  # beginnings of the Via values that we write
 
     def add_own(self, host: str, port: int) -> None:
         """A host and port that Via and Record-Route of ours show."""
         self._own.add((host.lower(), port))
+        self._at_us.clear()
 
     def is_own(self, host: str, port: int) -> bool:
         """True for a listener's host with its port."""
@@ -85,8 +88,15 @@ class DialogRoutes:
         has to look it up."""
         if incoming.next_route:
             return False
-        uri = split_route_uri(incoming.message.uri.partition("?")[0])
-        return uri is not None and self._ours(uri)
+        text = incoming.message.uri
+        found = self._at_us.get(text)
+        if found is None:
+            uri = split_route_uri(text.partition("?")[0])
+            found = uri is not None and self._ours(uri)
+            if len(self._at_us) >= REMEMBERED:
+                self._at_us.clear()
+            self._at_us[text] = found
+        return found
 
 
 def dialog_target(incoming: Incoming) -> Target:

@@ -181,7 +181,9 @@ def caller_end(incoming: Incoming) -> End:
     """How the caller is reached later: by its connection, or by its source if its Contact does not
     lead back."""
     flow = incoming.flow
-    if flow.reliable or behind_translation(incoming.core, flow, _contact_host(incoming.message)):
+    if flow.reliable or behind_translation(
+        incoming.core, flow, lambda: _contact_host(incoming.message)
+    ):
         return End(flow.profile, flow.name)
     return End(flow.profile)
 

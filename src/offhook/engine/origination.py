@@ -7,13 +7,12 @@ from offhook.engine.outgoing import Outgoing
 from offhook.engine.parts import Parts
 from offhook.message.message import Message
 from offhook.message.parse import parse
-from offhook.message.uri import parse_uri
 from offhook.proxy.hop_by_hop import make_ack
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.client_non_invite import ClientNonInvite
 from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import Flow
-from offhook.transport.next_hop import NextHop, next_hop
+from offhook.transport.next_hop import NextHop, next_hop_of
 
 __all__ = ["Origination"]
 
@@ -26,7 +25,7 @@ class Origination:
 
     def start(self, outgoing: Outgoing, next_uri: str, now: float) -> None:
         """Find the way of a request. Raises UriError if its URI names none."""
-        hop = next_hop(parse_uri(next_uri))
+        hop = next_hop_of(next_uri)
         if hop.literal:
             self.reach_outgoing(outgoing, hop, now)
         else:

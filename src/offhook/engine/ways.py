@@ -87,8 +87,13 @@ class Ways:
 
     def reach(self, seeker: Seeker, profile: str, hop: NextHop, now: float) -> None:
         """Find or make a flow to a literal address."""
-        name = hop.server_name if hop.transport == "TLS" else ""
         address = (hop.host, hop.port)
+        if hop.transport == "UDP":
+            known = self._datagram.get((profile, "", address))
+            if known is not None:
+                seeker.flow_ready(known, now)
+                return
+        name = hop.server_name if hop.transport == "TLS" else ""
         self.open(seeker, Open(0, profile, hop.transport, address, server_name=name), now)
 
     def open(self, seeker: Seeker, request: Open, now: float) -> None:

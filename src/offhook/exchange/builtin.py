@@ -11,11 +11,10 @@ from collections.abc import Awaitable, Sequence
 
 from offhook.engine.incoming import OwnReply
 from offhook.errors import PeerError
-from offhook.exchange.fork import Fork
 from offhook.exchange.location import lookup_now, phones_of
-from offhook.exchange.request import Request
+from offhook.exchange.request import RING, Request
 from offhook.exchange.serving import Serving
-from offhook.proxy.target import Target
+from offhook.proxy.target import ForkRequest, Target
 from offhook.registrar.binding import Binding
 from offhook.registrar.reading import read
 from offhook.registrar.registration import Registration
@@ -48,7 +47,7 @@ _OPTIONS = OwnReply(
     "",
     (ALLOW, ("Accept", "application/sdp"), ("Supported", ", ".join(sorted(SUPPORTED)))),
 )
-Answer = OwnReply | Fork
+Answer = OwnReply | ForkRequest
 
 
 def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
@@ -105,9 +104,11 @@ def _address_in_to(request: Request) -> str:
 
 
 def _translated(request: Request) -> bool:
-    contact = split_route_uri(bare_uri(request.header("contact") or ""))
-    host = contact.host if contact is not None else ""
-    return behind_translation(request.incoming.core, request.incoming.flow, host)
+    def contact_host() -> str:
+        contact = split_route_uri(bare_uri(request.header("contact") or ""))
+        return contact.host if contact is not None else ""
+
+    return behind_translation(request.incoming.core, request.incoming.flow, contact_host)
 
 
 def options(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
@@ -133,7 +134,7 @@ def call(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
     if phones is None:
         return _call_later(serving, request, aor)
     if phones:
-        return request.fork(phones)
+        return ForkRequest((phones,), RING, decides=True)
     if request.account is None:
         return _unserved(request) or OwnReply(404)
     return _nobody(serving, request, aor)
@@ -142,7 +143,7 @@ def call(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
 async def _call_later(serving: Serving, request: Request, aor: str) -> Answer:
     phones: list[Target] = phones_of(await serving.bindings.lookup(aor), serving.clock.unix())
     if phones:
-        return request.fork(phones)
+        return ForkRequest((phones,), RING, decides=True)
     if request.account is None:
         return _unserved(request) or OwnReply(404)
     return await _nobody(serving, request, aor)

@@ -33,13 +33,13 @@ from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
 from offhook.exchange.serving import Serving
 from offhook.exchange.verdict import Delayed, Pending
-from offhook.proxy.target import Outcome
+from offhook.proxy.target import ForkRequest, Outcome
 
 __all__ = ["Dispatcher"]
 
 log = structlog.get_logger()
 
-Answer = Decision | OwnReply
+Answer = Decision | OwnReply | ForkRequest
 Lost = Callable[[str], None]
 
 
@@ -109,7 +109,7 @@ class Dispatcher:
 
     def _route(self, request: Request) -> None:
         answer = self._handler_answer(request)
-        if isinstance(answer, (OwnReply, Fork)) or not isinstance(answer, Awaitable):
+        if isinstance(answer, (ForkRequest, OwnReply, Fork)) or not isinstance(answer, Awaitable):
             self._apply(request, answer)
         else:
             self._start(request, self._finish(request, answer))
@@ -191,7 +191,9 @@ class Dispatcher:
         engine = self._serving.engine
         now = self._serving.clock.now()
         incoming = request.incoming
-        if isinstance(answer, Fork):
+        if isinstance(answer, ForkRequest):
+            engine.fork(incoming, answer, now)
+        elif isinstance(answer, Fork):
             request.start_fork(answer, decides=True)
         elif isinstance(answer, OwnReply):
             sent = engine.respond(

@@ -18,7 +18,7 @@ from offhook.proxy.response_context import Fork as RunningFork
 from offhook.proxy.target import ForkRequest
 from offhook.storage.protocols import Account
 
-__all__ = ["Request"]
+__all__ = ["RING", "Request"]
 
 Authenticate = Callable[["Request"], Awaitable[OwnReply | Delayed | None]]
 RING = 120.0  # seconds: below timer C, so that the program hears of it first

@@ -14,10 +14,9 @@ from typing import Protocol
 
 from offhook.errors import UriError
 from offhook.message.message import Message
-from offhook.message.uri import parse_uri
 from offhook.proxy.target import ForkRequest, Target
 from offhook.transport.flow import Flow
-from offhook.transport.next_hop import NextHop, next_hop
+from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.route_set import bare_uri
 
 __all__ = [
@@ -156,7 +155,7 @@ class Branch:
             self.way_failed(480, now)  # a dead connection: the phone has to come back by itself
             return
         try:
-            hop = next_hop(parse_uri(self._next_uri()))
+            hop = next_hop_of(self._next_uri())
         except UriError as error:
             self.way_failed(error.status, now)
             return

@@ -24,6 +24,7 @@ from offhook.registrar.binding import Binding
 from offhook.runtime.driver import Driver
 from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import TlsFiles
+from offhook.server.collector import quiet_collector
 from offhook.server.json_value import Json
 from offhook.server.policies import make_gateways, make_profiles
 from offhook.server.rows import binding_row, connection_row, transaction_row
@@ -110,6 +111,7 @@ class Node:
             await _call(hook)
         self.listeners = await self._driver.listen(config.listeners())
         self._start_tasks()
+        quiet_collector()
 
     def _start_tasks(self) -> None:
         self._tasks.append(asyncio.create_task(self._expire()))

@@ -4,13 +4,16 @@ addresses and A/AAAA names)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from offhook.errors import UriError
-from offhook.message.uri import Uri
+from offhook.message.uri import Uri, parse_uri
 from offhook.transport.via import default_port
 
-__all__ = ["NextHop", "is_literal", "next_hop"]
+__all__ = ["NextHop", "is_literal", "next_hop", "next_hop_of"]
+
+REMEMBERED = 4096  # URIs of next hops; about 2 MB
 
 _TRANSPORTS = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
 
@@ -24,6 +27,12 @@ class NextHop:
     port: int
     literal: bool
     server_name: str  # what the certificate of a TLS peer must name (RFC 5922 7.1)
+
+
+@lru_cache(REMEMBERED)
+def next_hop_of(text: str) -> NextHop:
+    """As `next_hop`, for a URI as text; the same Contacts come again with every request."""
+    return next_hop(parse_uri(text))
 
 
 def next_hop(uri: Uri) -> NextHop:

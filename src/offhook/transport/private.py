@@ -3,6 +3,7 @@ of design: source or Contact)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
@@ -26,16 +27,16 @@ def is_private(host: str) -> bool:
     return address.is_private or (address.version == 4 and address in _SHARED)
 
 
-def behind_translation(core: Core, flow: Flow, contact_host: str) -> bool:
+def behind_translation(core: Core, flow: Flow, contact_host: Callable[[], str]) -> bool:
     """True if the Contact of a request does not lead back to its sender, so that its source has to
     be used.
 
     Over UDP that is so when the sent-by differs from the source, or the Contact is private and the
-    source is not. `contact_host` may be "".
+    source is not. `contact_host` is asked only where it matters.
     """
     host, port = flow.remote
     if not same_host(core.sent_by_host, host):
         return True
     if (core.sent_by_port or default_port(core.transport)) != port:
         return True
-    return bool(contact_host) and is_private(contact_host) and not is_private(host)
+    return not is_private(host) and is_private(contact_host())
