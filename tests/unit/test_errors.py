@@ -11,11 +11,13 @@ from offhook import errors
 
 def drawn() -> list[tuple[int, str]]:
     """The class names of the docstring with their depth, in order."""
-    tree = [line for line in (errors.__doc__ or "").split("\n") if line.startswith("    ")]
+    tree = (errors.__doc__ or "").split("\n\n")[1].split("\n")
     marks = "│├└─ "
+    margins = [len(line) - len(line.lstrip(marks)) for line in tree]
     return [
-        ((len(line) - len(line.lstrip(marks))) // 4 - 1, line.strip(marks).split()[0])
-        for line in tree
+        ((margin - margins[0]) // 4, line.strip(marks).split()[0])
+        for margin, line in zip(margins, tree, strict=True)
+        if line.strip()
     ]
 
 
