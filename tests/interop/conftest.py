@@ -102,7 +102,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     matrix = session.config.stash[RESULTS]
     if not matrix.results:
         return
-    cache = session.config.cache
+    cache = getattr(session.config, "cache", None)  # absent when its plug-in is off
     if cache is not None:
         matrix.write_results(cache.mkdir("interop") / "clients.json")
     if os.environ.get("OFFHOOK_WRITE_MATRIX") == "1":

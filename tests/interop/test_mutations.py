@@ -103,6 +103,7 @@ def test_damaged_messages_cost_themselves_only(exchange: Exchange, transport: st
     wire = Wire(address, transport)
     for number in range(count):
         if wire.closed:
+            wire.close()
             wire = Wire(address, transport)
         message = mutated(originals(wire, number), dice)
         wire.send(message)

@@ -44,6 +44,7 @@ class Setup:
     certificate: Certificate | None = None
     routing: str = ""
     extra: str = ""
+    domains: Sequence[str] = (DOMAIN,)
     core: int | None = None
 
 
@@ -128,7 +129,7 @@ class Exchange:
         return int(line.split()[1]) * 1024
 
     def _toml(self) -> str:
-        parts = [f'domains = ["{DOMAIN}"]']
+        parts = [f"domains = {json.dumps(list(self.setup.domains))}"]
         for profile in self.setup.profiles:
             ports = self.endpoints[profile.name].ports
             listen = [f"{name}:{LOOPBACK}:{port}" for name, port in ports.items()]

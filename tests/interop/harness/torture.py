@@ -9,6 +9,7 @@ for streams).
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -119,6 +120,8 @@ def _judge(case: Case, way: Way, statuses: Sequence[int], closed: bool) -> str:
         if final is not None and final not in case.statuses:
             return f"answered {final}, may be {_list(case.statuses)}"
         return "" if closed else "the connection stays open"
+    if final is None and statuses and case.statuses >= PROCESSED:
+        return ""  # it was understood and is being routed
     if final is None:
         return f"no answer, may be {_list(case.statuses)}"
     if final not in case.statuses:
@@ -163,7 +166,7 @@ def _case(name: str, data: bytes, entry: dict[str, object], *, challenging: bool
     statuses = _statuses(entry)
     if challenging and entry["validity"] != "invalid":
         statuses |= CHALLENGED
-    return Case(name, data, statuses, _stream(name, data))
+    return Case(name, data, statuses, stream_of(data))
 
 
 def _statuses(entry: dict[str, object]) -> frozenset[int]:
@@ -180,18 +183,27 @@ def _statuses(entry: dict[str, object]) -> frozenset[int]:
     return owed
 
 
-STREAM_ENDS = {"clerr.dat": Stream.WAITS, "ncl.dat": Stream.CLOSES, "mcl01.dat": Stream.CLOSES}
+def stream_of(data: bytes) -> Stream:
+    """What the Content-Length of a message means for its stream (RFC 3261 18.3, 20.14)."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    fields = [line.lower().partition(b":") for line in head.split(b"\r\n")]
+    lengths = {
+        value.strip() for name, _, value in fields if name.strip() in {b"content-length", b"l"}
+    }
+    if len(lengths) > 1 or not all(length.isdigit() for length in lengths):
+        return Stream.CLOSES
+    if not lengths or int(lengths.pop()) > len(body):
+        return Stream.WAITS
+    return Stream.LIVES
 
 
-def _stream(name: str, data: bytes) -> Stream:
-    """Messages without a Content-Length have no end on a stream (RFC 3261 20.14)."""
-    if name in STREAM_ENDS:
-        return STREAM_ENDS[name]
-    head = data.partition(b"\r\n\r\n")[0].lower()
-    counted = any(
-        line.partition(b":")[0].strip() in {b"content-length", b"l"} for line in head.split(b"\r\n")
-    )
-    return Stream.LIVES if counted else Stream.WAITS
+def transaction(data: bytes) -> tuple[bytes, bytes]:
+    """What a server tells a retransmission by: branch, or Call-ID without one, and method."""
+    head = re.sub(rb"\r\n[ \t]+", b" ", data.partition(b"\r\n\r\n")[0])
+    branch = re.search(rb"(?i)branch[ \t]*=[ \t]*([^;,\s]+)", head)
+    call_id = re.search(rb"(?im)^(?:call-id|i)[ \t]*:[ \t]*(\S+)", head)
+    found = branch or call_id
+    return found.group(1) if found else b"", data.partition(b" ")[0]
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
