@@ -13,7 +13,8 @@
 The same seed gives the same run, in every process. Nothing here is imported by a server.
 """
 
-from offhook.testing.calls import IncomingCall, OutgoingCall, PhoneDialog, Script, Step
+from offhook.testing.calls import IncomingCall, OutgoingCall, Script, Step
+from offhook.testing.dialogs import PhoneDialog
 from offhook.testing.loop import Stuck, VirtualLoop, run_virtual
 from offhook.testing.nat import Nat, NatBox
 from offhook.testing.network import VirtualNetwork

@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from offhook.errors import UsageError
-from offhook.message import Message, make_request, parse_uri
-from offhook.message.grammar import split_commas
+from offhook.message import Message
 from offhook.testing.agent import Agent, Arrival, OnResponse
+from offhook.testing.dialogs import PhoneDialog, callee_dialog, caller_dialog, way_of
 from offhook.transaction import T1, T2, ClientTransaction
 from offhook.transport.flow import Flow
-from offhook.transport.next_hop import NextHop, next_hop
-from offhook.transport.route_set import bare_uri
+from offhook.transport.next_hop import NextHop
 
 __all__ = [
     "CallOwner",
     "IncomingCall",
     "OutgoingCall",
-    "PhoneDialog",
     "Script",
     "Step",
-    "cseq_of",
-    "tag_of",
-    "way_of",
 ]
 
 GIVE_UP = 64 * T1  # seconds: of a 2xx without ACK, of a CANCEL without an end
@@ -56,49 +51,6 @@ class Script:
     cancel_delay: float | None = 0.05
     trying: bool = True
     headers: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(slots=True)
-class PhoneDialog:
-    """One dialog of a phone. `ended` says by whom, "" while it lasts."""
-
-    call_id: str
-    local: str  # From or To value of ours, with tag
-    remote: str
-    target: str  # Contact URI of the other side
-    routes: Sequence[str]
-    cseq: int = 1
-    ended: str = ""
-    confirmed: bool = False  # the callee has its ACK
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Call-ID and own tag."""
-        return self.call_id, tag_of(self.local)
-
-    def request(self, method: str, *, cseq: int = 0) -> Message:
-        """A request inside the dialog, without a Via (RFC 3261 12.2.1.1)."""
-        if not cseq:
-            self.cseq += 1
-        message = make_request(
-            method,
-            self.target,
-            via=(),
-            from_=self.local,
-            to=self.remote,
-            call_id=self.call_id,
-            cseq=cseq or self.cseq,
-        )
-        for route in self.routes:
-            message.add("route", route)
-        return message
-
-    def end(self, who: str) -> None:
-        """The dialog is over."""
-        if not self.ended:
-            self.ended = who
-            self.over.set()
 
 
 class CallOwner(Protocol):
@@ -167,9 +119,9 @@ class OutgoingCall:
         if self._machine is not None and self._heard:
             self._cancel()
 
-    async def hang_up(self) -> int:
-        """End the dialog: the status of the BYE."""
-        return await bye(self._agent, self.dialog)
+    async def hang_up(self, dialog: PhoneDialog | None = None) -> int:
+        """End a dialog, the first one if not said: the status of the BYE, 0 if it was over."""
+        return await bye(self._agent, dialog or self.dialog)
 
     # inside -------------------------------------------------------------------------------------
     async def _change(self) -> None:
@@ -304,9 +256,9 @@ class IncomingCall:
         if delay is not None:
             self._agent.loop.call_later(delay, self.answer, 487)
 
-    async def hang_up(self) -> int:
-        """End the dialog: the status of the BYE."""
-        return await bye(self._agent, self.dialog)
+    async def hang_up(self, dialog: PhoneDialog | None = None) -> int:
+        """End a dialog, the first one if not said: the status of the BYE, 0 if it was over."""
+        return await bye(self._agent, dialog or self.dialog)
 
     def _repeat(
         self, dialog: PhoneDialog, sent: tuple[int, bytes], interval: float, passed: float
@@ -357,47 +309,3 @@ def _send_bye(agent: Agent, dialog: PhoneDialog, answered: OnResponse) -> None:
             agent.send_request(message, flow, answered)
 
     agent.with_flow(way_of(message), send)
-
-
-def caller_dialog(invite: Message, response: Message) -> PhoneDialog:
-    """The dialog of a 2xx as the caller sees it, its route set turned around (RFC 3261 12.1.2)."""
-    return PhoneDialog(
-        call_id=invite.get("call-id") or "",
-        local=invite.get("from") or "",
-        remote=response.get("to") or "",
-        target=bare_uri(response.get("contact") or ""),
-        routes=_values(response)[::-1],
-        cseq=cseq_of(invite),
-    )
-
-
-def callee_dialog(invite: Message, tag: str) -> PhoneDialog:
-    """The dialog of a 2xx as the callee sees it (RFC 3261 12.1.1)."""
-    to = invite.get("to") or ""
-    return PhoneDialog(
-        call_id=invite.core().call_id,
-        local=to if invite.core().to_tag else f"{to};tag={tag}",
-        remote=invite.get("from") or "",
-        target=bare_uri(invite.get("contact") or ""),
-        routes=_values(invite),
-    )
-
-
-def way_of(message: Message) -> NextHop:
-    """Where a request goes by its route set and Request-URI."""
-    route = message.get("route")
-    return next_hop(parse_uri(bare_uri(route) if route else message.uri))
-
-
-def cseq_of(message: Message) -> int:
-    """The CSeq number of a message that may have no Via yet."""
-    return int((message.get("cseq") or "0").partition(" ")[0])
-
-
-def tag_of(value: str) -> str:
-    """The tag of a From or To value."""
-    return value.rpartition(";tag=")[2].partition(";")[0]
-
-
-def _values(message: Message) -> list[str]:
-    return [value for line in message.get_all("record-route") for value in split_commas(line)]

@@ -13,7 +13,8 @@ from offhook.auth import DigestClient, Learned
 from offhook.errors import UsageError
 from offhook.message import Message, make_request
 from offhook.testing.agent import Agent, Arrival
-from offhook.testing.calls import IncomingCall, OutgoingCall, PhoneDialog, Script, cseq_of, tag_of
+from offhook.testing.calls import IncomingCall, OutgoingCall, Script
+from offhook.testing.dialogs import PhoneDialog, cseq_of
 from offhook.testing.network import VirtualNetwork
 from offhook.testing.wire import Wire
 from offhook.transport.flow import Address, Flow
@@ -44,7 +45,7 @@ class ScriptedPhone:
         self.incoming: list[IncomingCall] = []
         self.outgoing: list[OutgoingCall] = []
         self.requests: list[Message] = []  # every new request that arrived
-        self.dialogs: dict[tuple[str, str], PhoneDialog] = {}
+        self.dialogs: dict[tuple[str, str, str], PhoneDialog] = {}
         self.lost_flows = 0
         self.bound: Sequence[str] = ()  # Contact values of the last 200 to a REGISTER
         user = self.aor.partition(":")[2].partition("@")[0]
@@ -68,6 +69,15 @@ class ScriptedPhone:
         """Switch off: sockets close, timers end."""
         self.agent.stop()
         await self.network.stop()
+
+    def leaks(self) -> list[str]:
+        """What is left of calls. A call that the script never ends is not a leak."""
+        table = self.agent.transactions
+        answered = sum(server.answered for server in table.servers.values())
+        counts = table.counts()
+        if answered or counts.clients or counts.cancels or len(self.agent.timers):
+            return [f"{self.aor}: {counts}, {len(self.agent.timers)} timers"]
+        return []
 
     # registering --------------------------------------------------------------------------------
     async def register(self, expires: int = 3600, *, q: str = "", contact: str = "") -> int:
@@ -176,7 +186,7 @@ class ScriptedPhone:
     def ack_arrived(self, message: Message) -> None:
         """The ACK of a 2xx."""
         core = message.core()
-        dialog = self.dialogs.get((core.call_id, core.to_tag))
+        dialog = self.dialogs.get((core.call_id, core.to_tag, core.from_tag))
         if dialog is not None:
             dialog.confirmed = True
 
@@ -187,11 +197,8 @@ class ScriptedPhone:
     # inside -------------------------------------------------------------------------------------
     def _in_dialog(self, arrival: Arrival) -> None:
         core = arrival.message.core()
-        dialog = self.dialogs.get((core.call_id, core.to_tag))
+        dialog = self.dialogs.get((core.call_id, core.to_tag, core.from_tag))
         if dialog is None or (dialog.ended and arrival.message.method != "BYE"):
-            self.agent.respond(arrival, 481)
-            return
-        if tag_of(dialog.remote) != core.from_tag:
             self.agent.respond(arrival, 481)
             return
         if arrival.message.method == "BYE":

@@ -1,4 +1,4 @@
-"""A story on the virtual wire: `run` makes loop, wire and exchange, plays it, and looks for leaks."""
+"""A story on the virtual wire: `run` makes loop, wire and exchange, plays it, looks for leaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from offhook.exchange import Exchange
 from offhook.testing.calls import Script
-from offhook.testing.loop import VirtualLoop, run_virtual
+from offhook.testing.loop import run_virtual
 from offhook.testing.phones import ScriptedPhone
 from offhook.testing.server import ServerSettings, SimulatedExchange
 from offhook.testing.wire import Link, Wire
@@ -21,7 +21,7 @@ SETTLE = 300.0  # virtual seconds after a story: more than timer C and 64*T1 aft
 LIMIT = 86_400.0  # virtual seconds that a story may take
 
 
-class Leak(AssertionError):
+class Leak(AssertionError):  # noqa: N818 - what it is, to a reader of a failed test
     """Something is left after a story and all its timers; the text says what, and the seed."""
 
 
@@ -82,9 +82,7 @@ class World:
         await asyncio.sleep(seconds)
         left = self.server.leaks()
         for phone in self.phones:
-            counts = phone.agent.transactions.counts()
-            if counts.servers or counts.clients or counts.cancels or len(phone.agent.timers):
-                left.append(f"{phone.aor}: {counts}, {len(phone.agent.timers)} timers")
+            left += phone.leaks()
         current = asyncio.current_task()
         left += sorted(
             f"task {task.get_coro()}" for task in asyncio.all_tasks() if task is not current
