@@ -191,7 +191,8 @@ class ResponseContext:
             return False
         self.closing = outcome
         for fork in self.forks[:]:
-            self.abandon(fork, now)
+            fork.waiting.clear()
+            self.decide(fork, outcome, now)  # whoever waits for it elsewhere must not wait for ever
         self.drop(self.branches, "", now)
         self.finish(now)
         return True
