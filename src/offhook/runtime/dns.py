@@ -20,6 +20,7 @@ import dns.rdatatype
 import dns.resolver
 
 from offhook.runtime.counters import Counters
+from offhook.runtime.dns_backend import CancelSafeBackend
 from offhook.runtime.hosts_file import parse_hosts
 
 __all__ = ["Resolver"]
@@ -55,6 +56,7 @@ class Resolver:
         self._deadline = deadline
         self._hosts = parse_hosts(_text(hosts_file))
         self._resolver = _resolver(name_servers)
+        self._backend = CancelSafeBackend()
         self._loop = asyncio.get_running_loop()
         self._cache: dict[
             str, tuple[tuple[str, ...], float]
@@ -143,6 +145,7 @@ class Resolver:
                     raise_on_no_answer=False,
                     lifetime=self._deadline,
                     search="." not in name,
+                    backend=self._backend,
                 )
         except dns.resolver.NXDOMAIN as error:
             return [], _negative(error)
