@@ -15,6 +15,7 @@ __all__ = ["MemoryResult", "measure_bindings", "measure_transactions"]
 
 TRANSACTION_LIFE = 40.0  # seconds; finished ones stay for 64*T1 = 32 (RFC 3261 17.2.2, RFC 6026)
 TRANSACTIONS_OF_A_CALL = 2  # INVITE and BYE, each a server and a client side
+REGISTER_RATE = 2000
 CALL_RATE = 400
 CALL_SECONDS = 10
 
@@ -39,16 +40,25 @@ class MemoryResult:
 def measure_bindings(
     bench: Bench, folder: Path, count: int, progress: Callable[[str], None]
 ) -> MemoryResult:
-    """Register `count` new users and wait until only their bindings are left."""
-    users = write_users(folder / "memory-users.csv", count)
+    """Register `count` new users and wait until only their bindings are left.
+
+    Before that as many REGISTERs of few users, so that the room that the allocator keeps for
+    transactions is there already.
+    """
+    _register(bench, bench.users_file, count)
     before = memory_bytes(bench.server.pid)
-    load = replace(binding_load(bench), calls=count, rate=2000, users_file=users)
-    loader = Sipp(load, bench.next_folder(), bench.core)
-    if not loader.wait(count / 2000 + 30.0) or loader.tally().succeeded != count:
-        raise BenchmarkError(f"{bench.server.name}: not every one of {count} users registered")
-    time.sleep(TRANSACTION_LIFE)
+    _register(bench, write_users(folder / "memory-users.csv", count, first=bench.users), count)
     grown = memory_bytes(bench.server.pid) - before
     return _told(MemoryResult(bench.server.name, "binding", 2000, count, grown), progress)
+
+
+def _register(bench: Bench, users: Path, count: int) -> None:
+    load = replace(binding_load(bench), calls=count, rate=REGISTER_RATE, users_file=users)
+    loader = Sipp(load, bench.next_folder(), bench.core)
+    in_time = loader.wait(count / REGISTER_RATE + 30.0)
+    if not in_time or loader.tally().succeeded != count:
+        raise BenchmarkError(f"{bench.server.name}: not all of {count} REGISTERs succeeded")
+    time.sleep(TRANSACTION_LIFE)
 
 
 def measure_transactions(

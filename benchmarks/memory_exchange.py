@@ -6,7 +6,7 @@ a plain function, as the built-in ones are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks.servers import DOMAIN
 from offhook.engine.actions import Open, Send
@@ -36,6 +36,7 @@ class MemoryExchange:
         )
         self.now = 0.0
         self.sent: list[Send] = []
+        self.handle: Callable[[Event], None] = self._handle  # or another program's
         self._listener = Listener("bench", "UDP", *SERVER)
         self._flows: dict[tuple[str, int], Flow] = {}
         self._bindings: dict[str, Sequence[Binding]] = {}
@@ -54,7 +55,7 @@ class MemoryExchange:
         engine = self.engine
         engine.receive(flow, data, self.now)
         for event in engine.events():
-            self._handle(event)
+            self.handle(event)
         for action in engine.actions():
             if isinstance(action, Send):
                 self.sent.append(action)

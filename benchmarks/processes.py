@@ -8,6 +8,7 @@ too coarse for short rounds.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 PROC = Path("/proc")
+FIRST_PORT, PORTS = 20000, 12000
 STOP_SECONDS = 2.0  # draining would take longer: then the process is killed
 
 
@@ -149,24 +151,30 @@ def is_bound(port: int, transport: str) -> bool:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is free for UDP and TCP, outside the ephemeral range."""
-    for port in range(_next_candidate(), 32000):
+    """A port of 127.0.0.1 that is free for UDP and TCP, below the ephemeral range.
+
+    Each process begins somewhere else, so that two runs on one machine keep apart.
+    """
+    start = _handed_out[-1] + 1 if _handed_out else FIRST_PORT + os.getpid() * 61 % PORTS
+    for offset in range(PORTS):
+        port = FIRST_PORT + (start - FIRST_PORT + offset) % PORTS
+        if port not in _handed_out and _is_free(port):
+            _handed_out.append(port)
+            return port
+    raise BenchmarkError(f"no free port from {FIRST_PORT} to {FIRST_PORT + PORTS}")
+
+
+def _is_free(port: int) -> bool:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        socket.socket() as stream,
+    ):
         try:
-            with (
-                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
-                socket.socket() as stream,
-            ):
-                datagrams.bind(("127.0.0.1", port))
-                stream.bind(("127.0.0.1", port))
+            datagrams.bind(("127.0.0.1", port))
+            stream.bind(("127.0.0.1", port))
         except OSError:
-            continue
-        _handed_out.append(port)
-        return port
-    raise BenchmarkError("no free port between 21000 and 32000")
+            return False
+    return True
 
 
 _handed_out: list[int] = []
-
-
-def _next_candidate() -> int:
-    return _handed_out[-1] + 1 if _handed_out else 21000

@@ -30,6 +30,7 @@ def _lines(results: Results) -> Iterator[str]:
         yield from _table(_LEVEL_HEAD, [_level(level) for level in results.levels])
         yield "\nMessages of one round that counts"
         yield from _table(_COUNT_HEAD, [row for item in results.levels for row in _counts(item)])
+        yield from (line for level in results.levels for line in _thrown_away(level))
     if results.latency:
         yield "\nSet-up time of a call under load (ms), and against the peer"
         yield from _table(_LATENCY_HEAD, [row for item in results.latency for row in _late(item)])
@@ -81,11 +82,19 @@ def _counts(level: LevelResult) -> Iterator[Row]:
 
 def _count_cells(series: Series) -> Row:
     if not series.valid():
-        faults = series.rounds[-1].fault if series.rounds else "no round"
-        return "-", "-", "-", f"none counts: {faults}"
+        return "-", "-", "-", "no round"
     one = series.valid()[0]
     told = "-" if one.server_received is None else str(one.server_received)
     return str(one.items), str(one.load_sent), str(one.load_received), told
+
+
+def _thrown_away(level: LevelResult) -> Iterator[str]:
+    """One line for each round that does not count."""
+    for series in level.series:
+        for item in series.rounds:
+            if item.fault:
+                place = f"{level.workload} {level.level} {series.label}"
+                yield f"thrown away: {place}: {item.fault}"
 
 
 def _late(result: LatencyResult) -> Iterator[Row]:

@@ -150,9 +150,12 @@ def _total(counts: dict[str, str], ending: str) -> int:
     return sum(int(value) for name, value in counts.items() if name.endswith(f"_{ending}"))
 
 
-def write_users(path: Path, count: int) -> Path:
-    """Write the users u0 to u(count - 1) with their credentials in SIPp's form."""
+def write_users(path: Path, count: int, *, first: int = 0) -> Path:
+    """Write `count` users from u(first) on with their credentials in SIPp's form."""
     credentials = "[authentication username=u{0} password={1}]"
-    rows = (f"u{number};{credentials.format(number, PASSWORD)}" for number in range(count))
+    rows = (
+        f"u{number};{credentials.format(number, PASSWORD)}"
+        for number in range(first, first + count)
+    )
     path.write_text("\n".join(["SEQUENTIAL", *rows]) + "\n")
     return path
