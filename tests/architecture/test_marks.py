@@ -66,9 +66,8 @@ def test_a_missing_program_is_counted_aloud(folder: Path, workers: tuple[str, ..
     assert "1 xfailed" in closing
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadgroup")])
-def test_a_required_test_may_not_be_skipped(folder: Path, workers: tuple[str, ...]) -> None:
-    result = run(folder, *workers, OFFHOOK_REQUIRE_INTEROP="1")
+def test_a_required_test_may_not_be_skipped(folder: Path) -> None:
+    result = run(folder, OFFHOOK_REQUIRE_INTEROP="1")
     assert result.returncode == 1
     assert "an interop test may not be skipped here: " in result.stdout
     assert "1 passed, 1 skipped" in result.stdout
@@ -82,6 +81,5 @@ def test_no_exception_is_left_where_all_are_required(folder: Path) -> None:
 
 
 def test_soak_tests_run_when_asked_for(folder: Path) -> None:
-    assert "1 deselected" in run(folder).stdout
     assert "1 passed, 4 deselected" in run(folder, "-m", "soak").stdout
     assert "2 passed" in run(folder, OFFHOOK_SOAK="1").stdout
