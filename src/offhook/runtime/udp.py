@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from offhook.runtime.binding import LAST_PORT
 from offhook.runtime.counters import Counters
 from offhook.runtime.flow_memory import FlowMemory
 from offhook.runtime.icmp import undeliverable
@@ -65,8 +66,13 @@ class DatagramFlow(Flow):
         self.control = control
 
     def beside(self, remote: Address) -> Flow:
-        """The way from the same socket and local address to another address."""
-        return self.socket.flow_to(remote, self.local[0])
+        """The way from the same socket and local address to another address; this one if that
+        cannot be sent to: it may be what a peer wrote into its Via.
+        """
+        try:
+            return self.socket.flow_to(remote, self.local[0])
+        except OSError:
+            return self
 
 
 class DatagramSocket(ABC):
@@ -243,7 +249,9 @@ class ConcreteSocket(DatagramSocket):
 
     def flow_to(self, destination: Address, local: str) -> DatagramFlow:
         del local  # `listener_choice` has compared it
-        return self._flows.get(destination) or self._meet(_socket_address(destination))
+        return self._flows.get(destination) or self._meet(
+            _socket_address(self.listener, destination)
+        )
 
 
 class WildcardSocket(DatagramSocket):
@@ -316,10 +324,19 @@ class WildcardSocket(DatagramSocket):
 
     def flow_to(self, destination: Address, local: str) -> DatagramFlow:
         source = canonical(local) if local else self._routes.local_address(destination[0])
-        return self._meet(socket.inet_pton(self._family, source), _socket_address(destination))
+        return self._meet(
+            socket.inet_pton(self._family, source), _socket_address(self.listener, destination)
+        )
 
 
-def _socket_address(destination: Address) -> SocketAddress:
-    """As the kernel would give it, so that a sent and a received datagram have one flow."""
+def _socket_address(listener: Listener, destination: Address) -> SocketAddress:
+    """As the kernel would give it, so that a sent and a received datagram have one flow.
+
+    OSError if the listener cannot send there: Python's sockets would raise other errors for that.
+    """
     host, port = canonical(destination[0]), destination[1]
-    return (host, port, 0, 0) if ":" in host else (host, port)
+    if not 1 <= port <= LAST_PORT:
+        raise OSError(f"port {port} is not in 1..{LAST_PORT}")
+    if listener.ipv6 != (":" in host):
+        raise OSError(f"{host} cannot be reached from {listener.host}")
+    return (host, port, 0, 0) if listener.ipv6 else (host, port)

@@ -80,6 +80,42 @@ def test_one_way_is_one_flow(run: Story, bound: str, hit: str, source: str) -> N
     run(story())
 
 
+@pytest.mark.parametrize(("bound", "hit", "source"), PLACES)
+def test_the_way_beside_leaves_from_the_same_address(
+    run: Story, bound: str, hit: str, source: str
+) -> None:
+    async def story() -> None:
+        async with network() as (sockets, sink):
+            await sockets.listen(listener("UDP", bound))
+            with datagram_peer(source) as peer, datagram_peer(source) as other:
+                request = Open(1, "internal", "UDP", peer.getsockname()[:2], hit)
+                flow = await opened(sockets, sink, request)
+                beside = flow.beside(other.getsockname()[:2])
+                assert beside is flow.beside(other.getsockname()[:2])
+                assert beside.local == flow.local
+                sockets.send(beside, b"over here")
+                assert other.recv(100) == b"over here"
+
+    run(story())
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0", "::"])
+def test_a_way_that_cannot_be_is_the_way_back(run: Story, bound: str) -> None:
+    """Host and port come from a Via: Python's own errors for them must not get out."""
+
+    async def story() -> None:
+        async with network() as (sockets, sink):
+            await sockets.listen(listener("UDP", bound))
+            here, elsewhere = ("::1", "127.0.0.1") if ":" in bound else ("127.0.0.1", "::1")
+            flow = await opened(sockets, sink, Open(1, "internal", "UDP", (here, 9)))
+            for host in (here, elsewhere, "sip.example.com", "0.0.0.0", "::", "", "\udcff"):
+                for port in (0, -1, 65_536, 70_000):
+                    assert flow.beside((host, port)) is flow
+            assert flow.beside((elsewhere, 9)) is flow
+
+    run(story())
+
+
 @pytest.mark.rfc("3261", "18.4")
 @pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0"])
 def test_a_dead_peer_is_reported_and_the_listener_still_hears(run: Story, bound: str) -> None:
