@@ -15,11 +15,12 @@ from offhook.engine.parts import Parts
 from offhook.engine.streams import Streams, answer_broken
 from offhook.engine.upstream import UpstreamSide
 from offhook.errors import MessageError
+from offhook.message.core import response_key
 from offhook.message.interface import Core
 from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.message.status import reason_for
-from offhook.message.validate import Fault, Role, validate
+from offhook.message.validate import Fault, Role, validate, validate_relayed
 from offhook.proxy.loop import loop_hash, looped
 from offhook.proxy.target import ForkRequest
 from offhook.transaction.client_invite import ClientInvite
@@ -202,32 +203,33 @@ class Receiver:
         server = self._transactions.acknowledged(core, message)
         if server is not None and not server.ack(now):
             return
-        if core.to_tag == self._parts.identifiers.to_tag(core):
-            return  # of a refusal without a transaction (RFC 3261 8.2.7)
         incoming = Incoming(message, core, flow, "")
         self._routes.read(incoming)
-        if core.max_forwards <= 0 or validate(message, Role.PROXY) is not None:
+        at_us = self._routes.at_us(incoming)
+        if incoming.token is None and (not at_us or self._is_ours(core)):
             self._counters.stray_acks += 1
-        elif self._routes.at_us(incoming):
+        elif core.max_forwards <= 0 or validate(message, Role.PROXY) is not None:
+            self._counters.stray_acks += 1
+        elif at_us:
             self._parts.events.append(AckReceived(incoming))
-        elif incoming.token is not None:
-            StatelessForward(self._parts, incoming, dialog_target(incoming)).start(now)
         else:
-            self._counters.stray_acks += 1
+            StatelessForward(self._parts, incoming, dialog_target(incoming)).start(now)
+
+    def _is_ours(self, core: Core) -> bool:
+        """True if we made the To tag: a refusal without a transaction (RFC 3261 8.2.7)."""
+        return core.to_tag == self._parts.identifiers.to_tag(core)
 
     # responses -----------------------------------------------------------------------------------
     def _response(self, message: Message, now: float) -> None:
         self._counters.responses += 1
-        if validate(message, Role.PROXY) is not None:
-            self._counters.malformed += 1
-            return
-        core = message.core()
-        machine = self._transactions.client(core)
+        machine = self._transactions.client_of(*response_key(message.index))
         if machine is None:
             self._counters.stray_responses += 1  # RFC 6026 8.9: never forwarded
-            return
-        if isinstance(machine.user, Outgoing):
-            self._origination.response(machine, message, now)
+        elif validate_relayed(message) is not None:
+            self._counters.malformed += 1
+        elif isinstance(machine.user, Outgoing):
+            if validate(message, Role.UAC) is None:
+                self._origination.response(machine, message, now)
         elif isinstance(machine, ClientInvite) or machine.user is not None:
             self._forks.response(machine, message, now)
         else:

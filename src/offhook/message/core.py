@@ -18,7 +18,7 @@ from offhook.message.headers.address import read_name_addr
 from offhook.message.headers.via import read_via
 from offhook.message.interface import Core
 
-__all__ = ["is_plain_address", "read_core"]
+__all__ = ["is_plain_address", "read_core", "response_key"]
 
 _VIA = re.compile(
     r"SIP/2\.0/([A-Z]{2,4}) ([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?"
@@ -92,6 +92,24 @@ def read_core(index: dict[str, str]) -> Core:
         hops,
         _top_route(index["route"]) if "route" in index else "",
     )
+
+
+_BRANCH = re.compile(r";branch=([A-Za-z0-9\-.!%*_+`'~=]+)")
+
+
+def response_key(index: dict[str, str]) -> tuple[str, str]:
+    """What finds the client transaction of a response: branch and CSeq method (RFC 3261 17.1.3).
+
+    Cheaper than the whole core; the branch is one that we wrote, so nothing but its usual form can
+    match. ("", "") if either is missing or malformed.
+    """
+    match = _BRANCH.search(index.get("via", ""))
+    if match is None or "cseq" not in index:
+        return "", ""
+    try:
+        return match[1], _read_cseq(index["cseq"])[1]
+    except MessageError:
+        return "", ""
 
 
 def _missing(index: dict[str, str]) -> MessageError:

@@ -19,7 +19,7 @@ from offhook.message.message import Message
 from offhook.message.names import written
 from offhook.message.uri import parse_uri
 
-__all__ = ["Fault", "Role", "validate"]
+__all__ = ["Fault", "Role", "validate", "validate_relayed"]
 
 
 class Role(Enum):
@@ -95,6 +95,17 @@ def validate(message: Message, role: Role) -> Fault | None:
     if uri.headers:
         return Fault(400, "Headers in Request-URI")  # RFC 3261 19.1.1 table 1, RFC 4475 3.1.2.11
     return None if role is Role.PROXY else _ends(message, role)
+
+
+def validate_relayed(message: Message) -> Fault | None:
+    """The first fault for which a proxy drops a response of one of its transactions; what only the
+    user agent reads is left to it (RFC 3261 16.7)."""
+    if message.fault or message.version != "SIP/2.0" or not 100 <= message.status < 700:
+        return Fault(400, message.fault or "Bad Status Line")
+    index = message.index
+    if "" in index or "from" not in index or "to" not in index or "call-id" not in index:
+        return Fault(400, "Bad Header Line" if "" in index else "Missing Header")
+    return _repeated(message, _SINGLE_FOR_ALL) if message.repeated else None
 
 
 def _repeated(message: Message, single: frozenset[str]) -> Fault | None:

@@ -96,7 +96,7 @@ class Node:
             bindings=storage.bindings,
             immediate=storage.bindings,
             accounts=storage.accounts,
-            profiles=make_profiles(config, lambda: NonceRegistry(digest_key, not_before=start)),
+            profiles=make_profiles(config, NonceRegistry(digest_key, not_before=start)),
             gateways=gateways,
             domains=frozenset(config.domains),
             default_domain=config.default_domain,

@@ -3,7 +3,7 @@ registrar's limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from offhook.auth.nonces import NonceRegistry
@@ -16,10 +16,8 @@ from offhook.server import schema
 __all__ = ["make_gateways", "make_profiles"]
 
 
-def make_profiles(
-    config: schema.Config, nonces: Callable[[], NonceRegistry]
-) -> Mapping[str, Profile]:
-    """The profiles by name; each algorithm set has its own guard on the same kind of nonces."""
+def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, Profile]:
+    """The profiles by name. They share one record of nonces, so that no request passes twice."""
     limits = config.registrar
     policy = RegistrarPolicy(
         minimum=limits.min_expires,
@@ -32,7 +30,7 @@ def make_profiles(
             name,
             profile.authenticate,
             profile.registrar,
-            DigestGuard(nonces(), algorithms=profile.digest),
+            DigestGuard(nonces, algorithms=profile.digest),
             policy,
         )
         for name, profile in config.profiles.items()

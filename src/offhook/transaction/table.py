@@ -134,13 +134,16 @@ class Transactions:
                 del self.cancels[branch]
 
     def client(self, core: Core) -> ClientTransaction | None:
+        """The client transaction of a response, by its core values."""
+        return self.client_of(core.branch, core.cseq_method)
+
+    def client_of(self, branch: str, method: str) -> ClientTransaction | None:
         """The client transaction of a response (RFC 3261 17.1.3): same branch, and the method of
         the CSeq is the request's.
         """
-        method = core.cseq_method  # RFC 3261 17.1.3: a CANCEL has the branch of its INVITE
         if method == "CANCEL":
-            return self.cancels.get(core.branch)
-        transaction = self.clients.get(core.branch)
+            return self.cancels.get(branch)
+        transaction = self.clients.get(branch)
         if transaction is not None and transaction.method == method:
             return transaction
         return None
