@@ -69,7 +69,8 @@ def exchange(
 ) -> Iterator[Exchange]:
     """An exchange with an authenticated and an open side, and a gateway."""
     gateway = f'[gateways.carrier]\nuri = "sip:{LOOPBACK}:{far.port}"\nprofile = "external"\n'
-    setup = Setup(PROFILES, (alice, bob), extra=gateway)
+    extensions = [Account(name, "unguessable-7") for name in ("100", "105")]
+    setup = Setup(PROFILES, (alice, bob, *extensions), extra=gateway)
     with serving(tmp_path_factory.mktemp("guarded"), setup) as running:
         yield running
 
@@ -192,11 +193,10 @@ def test_the_open_side_takes_no_registrations(exchange: Exchange, alice: Account
 @each_profile
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE", "OPTIONS", "SUBSCRIBE", "MESSAGE"])
 def test_existing_and_unknown_users_get_the_same_answer(
-    tmp_path: Path, alice: Account, profile: str, method: str
+    exchange: Exchange, alice: Account, profile: str, method: str
 ) -> None:
-    with serving(tmp_path / "exchange", Setup(PROFILES, (alice,))) as exchange:
-        server = exchange.endpoints[profile]
-        assert _shape(server, method, alice.user) == _shape(server, method, "nosuch")
+    server = exchange.endpoints[profile]
+    assert _shape(server, method, alice.user) == _shape(server, method, "nosuch")
 
 
 def _shape(server: Endpoint, method: str, user: str) -> list[str]:
@@ -217,20 +217,17 @@ def _shape(server: Endpoint, method: str, user: str) -> list[str]:
     ]
 
 
-EXTENSIONS = {"100", "105"}
-
-
 @pytest.mark.interop("svwar")
 @each_profile
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE", "OPTIONS"])
-def test_svwar_cannot_tell_users_apart(tmp_path: Path, profile: str, method: str) -> None:
-    accounts = [Account(name, "unguessable-7") for name in sorted(EXTENSIONS)]
-    with serving(tmp_path / "exchange", Setup(PROFILES, accounts)) as exchange:
-        port = str(exchange.endpoints[profile].ports["udp"])
-        words = ["svwar", "--force", "-e", "100-109", "-m", method, "-p", port]
-        words += ["--maximumtime", "1", "--domain", DOMAIN, LOOPBACK]
-        found = scan(tmp_path, *words, seconds=12)
-        assert exchange.running.running
+def test_svwar_cannot_tell_users_apart(
+    exchange: Exchange, tmp_path: Path, profile: str, method: str
+) -> None:
+    port = str(exchange.endpoints[profile].ports["udp"])
+    words = ["svwar", "--force", "-e", "100-109", "-m", method, "-p", port]
+    words += ["--maximumtime", "1", "--domain", DOMAIN, LOOPBACK]
+    found = scan(tmp_path, *words, seconds=12)
+    assert exchange.running.running
     kinds = {found.rows.get(str(number)) for number in range(100, 110)}
     assert len(kinds) == 1, found.output
 

@@ -200,10 +200,13 @@ class Baresip:
         """Wait for the 200 to REGISTER; it may be older than the control socket, so in the log."""
         self.program.wait_for(r"\{0/(UDP|TCP|TLS)/v4\} 200 ", timeout=10.0)
 
-    def wait_refused(self) -> str:
-        """Wait until registration failed; the status that baresip logs."""
-        line = self.program.wait_for(r"reg: .*?(\d{3}) ", timeout=20.0)
-        return line.group(1)
+    def wait_refused(self) -> None:
+        """Wait until the password was refused: the challenge comes again, or a 403."""
+        until(
+            lambda: trace.password_refused(self.program.output),
+            timeout=10.0,
+            what=f"{self.program.name}: its password is refused",
+        )
 
     def dial(self, uri: str) -> None:
         """Send an INVITE."""

@@ -121,9 +121,13 @@ class Linphone:
         """Wait for the 200 to REGISTER."""
         self.program.wait_for(r"to \[LinphoneRegistrationOk\]", timeout=10.0)
 
-    def wait_refused(self) -> str:
-        """Wait until registration failed; the status that linphonec logs."""
-        return self._wait(r"Register refresher \[([345]\d\d)\]", 20.0).group(1)
+    def wait_refused(self) -> None:
+        """Wait until the password was refused: the challenge comes again, or a 403."""
+        until(
+            lambda: trace.password_refused(self.program.output),
+            timeout=10.0,
+            what=f"{self.program.name}: its password is refused",
+        )
 
     def dial(self, uri: str) -> None:
         """Send an INVITE."""
