@@ -96,15 +96,11 @@ class Acceptor:
                 lambda: stream, peer, ssl=context, ssl_handshake_timeout=deadline
             )
         except OSError:  # all of ssl's errors and the deadline are; nobody waits for the answer
-            if stream.transport is None:
-                self._connections.counters.handshake_failures += 1
+            self._connections.counters.handshake_failures += context is not None
+        finally:
+            if stream.transport is None:  # else `_ended` will be told
                 self._connections.release(stream.host)
                 peer.close()
-        except asyncio.CancelledError:
-            if stream.transport is None:
-                self._connections.release(stream.host)
-                peer.close()
-            raise
 
     def _established(self, stream: Stream) -> None:
         assert stream.transport is not None

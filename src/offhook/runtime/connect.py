@@ -86,10 +86,7 @@ class Connector:
         why = ""
         try:
             await self._connect(attempt)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # all of ssl's errors are OSError; ValueError: a name that cannot be sent
+        except (OSError, ValueError) as error:  # all of ssl's; a name that ssl cannot encode
             why = reason(error)
         if self._attempts.get(attempt.key) is attempt:  # not established
             del self._attempts[attempt.key]

@@ -33,9 +33,8 @@ class Connections:
         self.counters = counters
         self._streams: dict[Flow, Stream] = {}
         self._ways: dict[Way, list[Stream]] = {}
-        self._accepted: dict[
-            str, int
-        ] = {}  # source address: connections, those in their handshake included
+        # connections by source address, those in their handshake included
+        self._accepted: dict[str, int] = {}
         self._accepted_total = 0
         self._boot = secrets.token_hex(6)
         self._made = 0

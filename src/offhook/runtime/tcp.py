@@ -22,11 +22,11 @@ __all__ = ["Stream"]
 
 
 class Stream(asyncio.Protocol):
-    """One connection. `flow` is None until it is established: handshake done, certificate accepted.
-    """
+    """One connection. `flow` is None until it is established: handshake done, names proven."""
 
     __slots__ = (
         "_counters",
+        "_cutoff",
         "_established",
         "_limits",
         "_loop",
@@ -50,12 +50,12 @@ class Stream(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._established: Callable[[Stream], None] | None = None
         self._lost: Callable[[Stream], None] | None = None
+        self._cutoff: asyncio.TimerHandle | None = None
         self.transport: asyncio.Transport | None = None
         self.flow: Flow | None = None
         self.host = ""  # source address that an accepted connection is counted under
-        self.identities: frozenset[str] = (
-            frozenset()
-        )  # SIP domains that the peer's certificate proves
+        # the SIP domains that the peer's certificate proves
+        self.identities: frozenset[str] = frozenset()
         self.opened = self._loop.time()
         self.heard = self.opened  # when bytes last came
         self.answered = False  # something was sent
@@ -79,10 +79,8 @@ class Stream(asyncio.Protocol):
         """Send what is queued, then end; cut off at the deadline."""
         if self.closing or self.transport is None:
             return
-        self.closing = True
-        self.ended = self.ended or why
+        self._finish(why)
         self.transport.close()
-        self._loop.call_later(self._limits.close_deadline, self.transport.abort)
 
     def abort(self, why: str) -> None:
         """End now; what is queued is lost."""
@@ -112,12 +110,20 @@ class Stream(asyncio.Protocol):
         self._loop.call_soon(self.abort, "the peer does not read")
 
     def eof_received(self) -> None:
-        self.closing = True
-        self.ended = self.ended or "closed by the peer"
+        """The transport closes itself after what is queued."""
+        self._finish("closed by the peer")
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closing = True
+        if self._cutoff is not None:
+            self._cutoff.cancel()
         if not self.ended:
             self.ended = "closed by the peer" if error is None else reason(error)
         if self._lost is not None:
             self._lost(self)
+
+    def _finish(self, why: str) -> None:
+        self.closing = True
+        self.ended = self.ended or why
+        if self._cutoff is None:
+            self._cutoff = self._loop.call_later(self._limits.close_deadline, self.abort, why)

@@ -86,6 +86,20 @@ def test_via_shows_the_listener_and_else_the_connection(run: Story) -> None:
     run(story())
 
 
+@pytest.mark.parametrize("host", ["::1", "0:0:0:0:0:0:0:1"])
+def test_over_ipv6(run: Story, host: str) -> None:
+    async def story() -> None:
+        async with network() as (sockets, sink):
+            real = await sockets.listen(listener("TCP", "::"))
+            flow = await opened(sockets, sink, Open(1, "internal", "TCP", (host, real.port)))
+            await sink.until(lambda: bool(sink.accepted))
+            assert flow.remote == sink.accepted[0].local == ("::1", real.port)
+            assert flow.local == sink.accepted[0].remote
+            assert flow.name.startswith("tcp/[::1]:")
+
+    run(story())
+
+
 def test_a_refused_connection(run: Story) -> None:
     async def story() -> None:
         async with network() as (sockets, sink):
@@ -181,7 +195,9 @@ def test_tls_to_a_peer_that_speaks_something_else(run: Story, certificate: Certi
     run(story())
 
 
-@pytest.mark.parametrize("name", ["*.example.com", "a b", "x" * 300, "\udcff"])
+@pytest.mark.parametrize(
+    "name", ["*.example.com", "a b", "x" * 300, "\udcff", "xn--a", "xn--999999999", "-", "a..b"]
+)
 def test_a_name_that_cannot_be_proven(run: Story, certificate: Certificate, name: str) -> None:
     async def story() -> None:
         async with tls_pair(certificate, files(certificate)) as (sockets, sink, _, there):

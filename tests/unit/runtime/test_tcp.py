@@ -113,6 +113,18 @@ def test_the_peer_hangs_up(run: Story) -> None:
     run(story())
 
 
+def test_a_peer_that_hangs_up_without_reading_is_cut_off(run: Story) -> None:
+    async def story() -> None:
+        limits = Limits(close_deadline=0.05, write_high_water=16 << 20)
+        async with connection(limits, small=True) as (sockets, sink, flow, peer):
+            sockets.send(flow, b"x" * (8 << 20))
+            peer.shutdown(socket.SHUT_WR)
+            await sink.until(lambda: flow in sink.lost)
+            assert sink.lost[flow] == "closed by the peer"
+
+    run(story())
+
+
 def test_the_peer_resets(run: Story) -> None:
     async def story() -> None:
         async with connection() as (_, sink, flow, peer):
