@@ -68,6 +68,7 @@ class DownstreamSide:
         machine.user = branch
         branch.transaction = machine
         parts.transactions.add_client(machine)
+        parts.ways.use(machine)
         machine.start(now)
 
     def _request(self, incoming: Incoming, branch: Branch, flow: Flow, name: str) -> bytes:
@@ -100,6 +101,7 @@ class DownstreamSide:
         data = make_cancel(parse(machine.data), reason)
         cancel = ClientNonInvite(machine.branch, machine.flow, data, parts.timers, parts.owner, now)
         parts.transactions.add_client(cancel)
+        parts.ways.use(cancel)
         cancel.start(now)
 
     def abandon(self, branch: Branch, now: float) -> None:
@@ -151,13 +153,10 @@ class DownstreamSide:
         if branch.transaction is machine:
             branch.timed_out(now)
 
-    def send_failed(self, branch: Branch, machine: ClientTransaction, now: float) -> None:
-        """The flow of a try refused it or is gone (RFC 3261 16.9)."""
-        if branch.transaction is not machine or machine.answered:
-            return
-        branch.transaction = None
+    def send_failed(self, branch: Branch, now: float) -> None:
+        """The flow of the current try refused it or is gone (RFC 3261 16.9)."""
         branch.status = 0
-        branch.way_failed(503, now)
+        branch.way_failed(480 if branch.target.by_flow else 503, now)
 
 
 def _incoming(branch: Branch) -> Incoming:

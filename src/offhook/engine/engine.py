@@ -62,7 +62,7 @@ class Engine:
         self._routes = DialogRoutes(settings)
         self._streams = Streams(parts)
         self._origination = Origination(parts)
-        keeper.join(parts, self._upstream, self._forks, streams=self._streams)
+        keeper.join(parts, self._upstream, self._forks)
         self._receiver = Receiver(
             parts,
             self._upstream,
@@ -97,8 +97,8 @@ class Engine:
 
     def flow_lost(self, flow: Flow, reason: str, now: float) -> None:
         """A connection ended."""
-        self._parts.ways.lose(flow)
-        for machine in self._streams.lose(flow):
+        self._streams.lose(flow)
+        for machine in self._parts.ways.lose(flow):
             self._keeper.client_failed(machine, now)
         self._parts.events.append(FlowLost(flow, reason))
 

@@ -7,7 +7,6 @@ from offhook.engine.forks import Forks
 from offhook.engine.incoming import Incoming
 from offhook.engine.outgoing import Outgoing
 from offhook.engine.parts import Parts
-from offhook.engine.streams import Streams
 from offhook.engine.upstream import UpstreamSide
 from offhook.proxy.branch import Branch
 from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
@@ -23,14 +22,12 @@ class Keeper:
     _parts: Parts
     _upstream: UpstreamSide
     _forks: Forks
-    _streams: Streams
 
-    def join(self, parts: Parts, upstream: UpstreamSide, forks: Forks, *, streams: Streams) -> None:
+    def join(self, parts: Parts, upstream: UpstreamSide, forks: Forks) -> None:
         """Name the parts to work with; called once."""
         self._parts = parts
         self._upstream = upstream
         self._forks = forks
-        self._streams = streams
 
     def transmit(self, flow: Flow, data: bytes) -> None:
         """Send for a transaction."""
@@ -62,7 +59,7 @@ class Keeper:
         transaction.user = None
         if isinstance(transaction, ClientTransaction):
             if transaction.flow.reliable:
-                self._streams.drop_client(transaction)
+                self._parts.ways.release(transaction)
             if isinstance(user, Branch) and user.transaction is transaction:
                 user.transaction = None
         elif isinstance(user, Incoming):
@@ -73,8 +70,12 @@ class Keeper:
         if machine.answered:
             return
         user = machine.user
+        current = isinstance(user, Branch) and user.transaction is machine
         machine.send_failed(now)
+        if not machine.answered:
+            return  # an INVITE that rings: its final response may come by another connection
         if isinstance(user, Branch):
-            self._forks.send_failed(user, machine, now)
+            if current:
+                self._forks.send_failed(user, now)
         elif isinstance(user, Outgoing):
             user.way_failed(503, now)

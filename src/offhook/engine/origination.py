@@ -47,6 +47,7 @@ class Origination:
         machine: ClientTransaction = make(name, flow, data, parts.timers, parts.owner, now)
         machine.user = outgoing
         parts.transactions.add_client(machine)
+        parts.ways.use(machine)
         machine.start(now)
 
     def response(self, machine: ClientTransaction, message: Message, now: float) -> None:

@@ -10,7 +10,6 @@ from offhook.engine.parts import Parts
 from offhook.errors import FramingError, MessageError
 from offhook.message.parse import parse
 from offhook.message.stream import KeepAlive, StreamFramer
-from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import Flow
 
 __all__ = ["PATIENCE", "Streams"]
@@ -22,7 +21,7 @@ PONG = b"\r\n"
 class _Stream:
     """One connection."""
 
-    __slots__ = ("clients", "completed", "flow", "framer", "parts", "watched")
+    __slots__ = ("completed", "flow", "framer", "parts", "watched")
 
     def __init__(self, flow: Flow, parts: Parts) -> None:
         self.flow = flow
@@ -30,7 +29,6 @@ class _Stream:
         self.framer = StreamFramer()
         self.completed = 0  # messages so far
         self.watched = -1  # the value of `completed` that a timer is set for
-        self.clients: dict[str, ClientTransaction] = {}  # to be told when it is lost
 
     def fire(self, letter: int, _now: float) -> None:
         """The message that had begun at the time of the timer has to be there by now."""
@@ -74,20 +72,9 @@ class Streams:
             self._parts.timers.start(PATIENCE, now, stream, stream.completed)
         return messages, broken
 
-    def add_client(self, flow: Flow, machine: ClientTransaction) -> None:
-        """A client transaction that uses this connection."""
-        self._of(flow).clients[machine.branch] = machine
-
-    def drop_client(self, machine: ClientTransaction) -> None:
-        """It has ended."""
-        stream = self._streams.get(machine.flow.name)
-        if stream is not None:
-            stream.clients.pop(machine.branch, None)
-
-    def lose(self, flow: Flow) -> list[ClientTransaction]:
-        """The connection is gone; the client transactions that were on it."""
-        stream = self._streams.pop(flow.name, None)
-        return list(stream.clients.values()) if stream is not None else []
+    def lose(self, flow: Flow) -> None:
+        """The connection is gone."""
+        self._streams.pop(flow.name, None)
 
     def _of(self, flow: Flow) -> _Stream:
         stream = self._streams.get(flow.name)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from offhook.engine.actions import Action, Open, Resolve
+from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import RELIABLE, Address, Flow
 from offhook.transport.next_hop import NextHop
 
@@ -43,6 +44,7 @@ class Ways:
         self._streams: dict[
             tuple[str, str, Address, str], Flow
         ] = {}  # opened by us, by destination
+        self._users: dict[str, dict[ClientTransaction, None]] = {}  # by name of their connection
         self._waiting: dict[int, tuple[Seeker, Open | None]] = {}
         self._ticket = 0
 
@@ -59,12 +61,26 @@ class Ways:
         """True if a connection of this name is open."""
         return name in self._connections
 
-    def lose(self, flow: Flow) -> None:
-        """A connection has ended."""
+    def use(self, machine: ClientTransaction) -> None:
+        """A client transaction waits for what comes back; it hears of the end of its connection."""
+        if machine.flow.reliable:
+            self._users.setdefault(machine.flow.name, {})[machine] = None
+
+    def release(self, machine: ClientTransaction) -> None:
+        """It has ended."""
+        users = self._users.get(machine.flow.name)
+        if users is not None:
+            users.pop(machine, None)
+            if not users:
+                del self._users[machine.flow.name]
+
+    def lose(self, flow: Flow) -> list[ClientTransaction]:
+        """A connection has ended; the client transactions that used it, in their order."""
         self._connections.pop(flow.name, None)
         for key, known in list(self._streams.items()):
             if known is flow:
                 del self._streams[key]
+        return list(self._users.pop(flow.name, ()))
 
     def connections(self) -> Sequence[Flow]:
         """The open connections."""

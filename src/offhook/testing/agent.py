@@ -181,7 +181,9 @@ class Agent:
 
     # Owner ----------------------------------------------------------------------------------------
     def transmit(self, flow: Flow, data: bytes) -> None:
-        """Send for a transaction."""
+        """Send for a transaction; on a newer connection to the same place if that one is gone."""
+        if flow.connection and flow not in self.network.connections():
+            flow = self.connected_to(flow.remote) or flow
         self.network.send(flow, data)
 
     def trying(self, transaction: ServerTransaction, now: float) -> None:

@@ -184,8 +184,9 @@ class VirtualNetwork:
 
     def opened(self, request: Open, stream: Stream) -> None:
         """A connection of ours is open."""
+        host, port = stream.source
         listener = self._listener_for(request) or Listener(
-            request.profile, request.transport, host="", port=0
+            request.profile, request.transport, host, port
         )
         flow = Flow(listener, stream.source, request.destination, f"c{stream.number}")
         self._begin(stream.near, flow)

@@ -123,6 +123,10 @@ def run(
                 result = await story(world)
             if leaks:
                 await world.settle()
+        except Exception as error:
+            for failure in server.failures[:3]:
+                error.add_note(f"the server failed before: {failure!r}")
+            raise
         finally:
             for phone in world.phones:
                 await phone.stop()
