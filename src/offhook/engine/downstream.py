@@ -8,7 +8,7 @@ from offhook.engine.parts import Parts
 from offhook.errors import PeerError
 from offhook.message.message import Message
 from offhook.message.parse import parse
-from offhook.proxy.branch import Branch
+from offhook.proxy.branch import SILENCE, Branch
 from offhook.proxy.forwarding import RECORD_ROUTED, Forward, forward, record_routes
 from offhook.proxy.hop_by_hop import make_ack, make_cancel
 from offhook.proxy.route_token import End
@@ -47,7 +47,11 @@ class DownstreamSide:
         self._parts.timers.start(delay, now, branch, letter)
 
     def _profile(self, branch: Branch) -> str:
-        return branch.target.profile or _incoming(branch).flow.profile
+        target = branch.target
+        if target.profile:
+            return target.profile
+        home = self._parts.ways.profile_of(target.origin) if target.origin else ""
+        return home or _incoming(branch).flow.profile
 
     # sending (Downstream) ------------------------------------------------------------------------
     def send(self, branch: Branch, flow: Flow, now: float) -> None:
@@ -103,6 +107,7 @@ class DownstreamSide:
         parts.transactions.add_client(cancel)
         parts.ways.use(cancel)
         cancel.start(now)
+        parts.timers.start(SILENCE, now, _Patience(machine), 0)
 
     def abandon(self, branch: Branch, now: float) -> None:
         """The try goes on by itself until timer B; only its late 2xx counts."""
@@ -157,6 +162,20 @@ class DownstreamSide:
         """The flow of the current try refused it or is gone (RFC 3261 16.9)."""
         branch.status = 0
         branch.way_failed(480 if branch.target.by_flow else 503, now)
+
+
+class _Patience:
+    """Forgets an INVITE that was cancelled and has no final response 64*T1 later."""
+
+    __slots__ = ("_machine",)
+
+    def __init__(self, machine: ClientInvite) -> None:
+        self._machine = machine
+
+    def fire(self, _letter: int, now: float) -> None:
+        """RFC 3261 9.1: the transaction is considered cancelled and destroyed."""
+        if not self._machine.answered:
+            self._machine.abandon(now)
 
 
 def _incoming(branch: Branch) -> Incoming:

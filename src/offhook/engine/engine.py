@@ -176,7 +176,7 @@ class Engine:
         server = incoming.server
         if server is not None and server.answered:
             return False
-        if server is None and status < 300 and not self._claim(incoming, now):
+        if server is None and _final_as_server(incoming, status) and not self._claim(incoming, now):
             return False
         self._upstream.reply(incoming, status, reason, now, headers=headers, body=body)
         return True
@@ -272,7 +272,14 @@ class Engine:
 
     def add_listener(self, listener: Listener) -> None:
         """A listener of ours, whose address is an alias of ours unless it is a wildcard."""
+        self._parts.ways.add_listener(listener)
         if listener.advertise:
             self._routes.add_own(listener.advertise, listener.port)
         if not listener.wildcard:
             self._routes.add_own(listener.host, listener.port)
+
+
+def _final_as_server(incoming: Incoming, status: int) -> bool:
+    """True for an answer that only the user agent server of a request gives, which may not serve a
+    merged copy: a success, or the registrar's 500 to a CSeq that it has seen (RFC 3261 10.3)."""
+    return status < 300 or (status == 500 and incoming.message.method == "REGISTER")

@@ -11,12 +11,13 @@ from typing import Protocol
 
 from offhook.engine.actions import Action, Open, Resolve
 from offhook.transaction.owner import ClientTransaction
-from offhook.transport.flow import RELIABLE, Address, Flow
+from offhook.transport.flow import RELIABLE, Address, Flow, Listener
 from offhook.transport.next_hop import NextHop
 
 __all__ = ["Seeker", "Ways"]
 
 MAX_REMEMBERED = 20_000  # UDP destinations; past it all are forgotten and found again
+MAX_PLACES = 1024  # local addresses of flow names, which old bindings may hold
 
 
 class Seeker(Protocol):
@@ -45,6 +46,8 @@ class Ways:
             tuple[str, str, Address, str], Flow
         ] = {}  # opened by us, by destination
         self._users: dict[str, dict[ClientTransaction, None]] = {}  # by name of their connection
+        self._listeners: list[Listener] = []
+        self._profiles: dict[str, str] = {}  # by transport and local address of a flow name
         self._waiting: dict[int, tuple[Seeker, Open | None]] = {}
         self._ticket = 0
 
@@ -86,6 +89,33 @@ class Ways:
         """The open connections."""
         return list(self._connections.values())
 
+    def add_listener(self, listener: Listener) -> None:
+        """A listener of ours, by which flows belong to profiles."""
+        self._listeners.append(listener)
+        self._profiles.clear()
+
+    def profile_of(self, name: str) -> str:
+        """The profile whose listener a flow of this name came by, "" if there is none."""
+        place = name[: name.find("/", name.find("/") + 1)]
+        profile = self._profiles.get(place)
+        if profile is None:
+            if len(self._profiles) >= MAX_PLACES:
+                self._profiles.clear()
+            profile = self._profiles[place] = self._listener_profile(place)
+        return profile
+
+    def _listener_profile(self, place: str) -> str:
+        transport, _, local = place.partition("/")
+        address = _address(local)
+        if address is None:
+            return ""
+        for listener in self._listeners:
+            if (listener.transport, listener.port) != (transport.upper(), address[1]):
+                continue
+            if listener.wildcard or listener.host == address[0]:
+                return listener.profile
+        return ""
+
     def find(self, seeker: Seeker, profile: str, name: str, now: float) -> bool:
         """Look for a flow by its name; False if that is a connection that is gone, or none."""
         flow = self._connections.get(name)
@@ -98,6 +128,7 @@ class Ways:
         local, remote = _address(parts[1]), _address(parts[2])
         if local is None or remote is None:
             return False
+        profile = self.profile_of(name) or profile  # whose listener has that local address
         self.open(seeker, Open(0, profile, "UDP", remote, local=local[0]), now)
         return True
 

@@ -52,6 +52,7 @@ def _way(binding: Binding) -> Target:
     stream = not flow.startswith("udp/")
     return Target(
         binding.contact,
+        origin=flow,
         flow=flow if binding.by_flow or stream else "",
         by_flow=binding.by_flow and not binding.path and flow.startswith(_BOUND),
         path=binding.path,

@@ -25,7 +25,8 @@ class Target:
     """
 
     uri: str
-    profile: str = ""  # the profile that sends; "" = the one that the request came in by
+    # the profile that sends; "" = that of `origin`, or the one that the request came in by
+    profile: str = ""
     flow: str = ""  # name of the flow to use
     by_flow: bool = False  # the flow is the only way: without it the branch fails with 480
     path: tuple[str, ...] = ()  # Route values to put in front (RFC 3327 5.3)
@@ -33,6 +34,7 @@ class Target:
     q: int = 1000
     alternatives: tuple[Target, ...] = ()
     authorize: Authorize | None = None  # answers the challenge of a gateway
+    origin: str = ""  # name of the flow by which a phone registered
 
 
 @dataclass(slots=True)
