@@ -13,11 +13,13 @@
 The same seed gives the same run, in every process. Nothing here is imported by a server.
 """
 
+from offhook.testing.builders import build_request, build_response
 from offhook.testing.calls import IncomingCall, OutgoingCall, Script, Step
 from offhook.testing.dialogs import PhoneDialog
 from offhook.testing.loop import Stuck, VirtualLoop, run_virtual
 from offhook.testing.nat import Nat, NatBox
 from offhook.testing.network import VirtualNetwork
+from offhook.testing.peer import Peer
 from offhook.testing.phones import ScriptedPhone
 from offhook.testing.server import ProfileSettings, ServerSettings, SimulatedExchange, Trunk
 from offhook.testing.wire import Link, Packet, Wire
@@ -31,6 +33,7 @@ __all__ = [
     "NatBox",
     "OutgoingCall",
     "Packet",
+    "Peer",
     "PhoneDialog",
     "ProfileSettings",
     "Script",
@@ -44,6 +47,8 @@ __all__ = [
     "VirtualNetwork",
     "Wire",
     "World",
+    "build_request",
+    "build_response",
     "run",
     "run_virtual",
 ]
