@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from tests.interop.harness.wire import Response, Wire, answers
+from tests.interop.harness.wire import Draft, Response, Wire, answers
 
 ANSWER_SECONDS = 1.5
 SILENCE_SECONDS = 0.6
@@ -181,6 +181,17 @@ def _statuses(entry: dict[str, object]) -> frozenset[int]:
     if owed & {405, 501}:
         return owed | NO_SUCH_TARGET  # so does the refusal of a method (RFC 3261 16.3)
     return owed
+
+
+def clear_bindings(case: Case, target: tuple[str, int]) -> None:
+    """Remove what a REGISTER bound, so that no later message finds it or its CSeq (10.3 step 7)."""
+    found = re.search(rb"(?im)^(?:to|t)[ \t]*:.*?(sips?:[^>;\s]+)", case.data)
+    if not case.data.startswith(b"REGISTER ") or not found:
+        return
+    aor = found.group(1).decode("utf-8", "replace")
+    with Wire(target) as wire:
+        draft = Draft("REGISTER", f"sip:{aor.rpartition('@')[2]}", aor, f"<{aor}>")
+        wire.final(draft.write(wire, {"Contact": "*", "Expires": "0"}), timeout=1.0)
 
 
 def stream_of(data: bytes) -> Stream:
