@@ -174,11 +174,13 @@ class Engine:
                 incoming.own_reply = OwnReply(status, reason, tuple(headers), body)
             return context.answer(Outcome(status, reason), now)
         server = incoming.server
-        if server is not None and server.answered:
+        if incoming.done or (server is not None and server.answered):
             return False
         if server is None and _final_as_server(incoming, status) and not self._claim(incoming, now):
             return False
         self._upstream.reply(incoming, status, reason, now, headers=headers, body=body)
+        if status >= 200:
+            incoming.release()
         return True
 
     def _claim(self, incoming: Incoming, now: float) -> bool:

@@ -9,6 +9,7 @@ from offhook.engine.incoming import Incoming
 from offhook.engine.parts import Parts
 from offhook.engine.upstream import UpstreamSide
 from offhook.message.message import Message
+from offhook.message.status import reason_for
 from offhook.proxy.loop import loop_hash
 from offhook.proxy.response_context import Fork, ResponseContext
 from offhook.proxy.target import ForkRequest, Outcome
@@ -26,7 +27,12 @@ class Forks(DownstreamSide):
     def context(self, incoming: Incoming, now: float) -> ResponseContext:
         """The response context of a request, made at its first fork or decision."""
         context = incoming.context
-        if context is None:
+        if context is None and incoming.done:
+            # a handler that goes on long after the answer: whatever it forks is over at once
+            context = incoming.context = ResponseContext(self, incoming, invite=incoming.invite)
+            context.answered = True
+            context.closing = Outcome(480, reason_for(480))
+        elif context is None:
             self._upstream.accept(incoming, now)
             if not incoming.loop_hash:
                 incoming.loop_hash = loop_hash(incoming.message, incoming.core)
@@ -68,5 +74,4 @@ class Forks(DownstreamSide):
         """Let go of what only the running context needed."""
         incoming = context.handle
         if isinstance(incoming, Incoming):
-            incoming.context = None
-            incoming.handle = None
+            incoming.release()

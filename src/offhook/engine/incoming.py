@@ -70,3 +70,18 @@ class Incoming:
         self.cancel_reason = ""  # the Reason value of the CANCEL
         self.own_reply: OwnReply | None = None  # held until no branch is pending
         self.handle: object = None  # the application's
+
+    @property
+    def done(self) -> bool:
+        """True once it is answered for good and its message is let go."""
+        return self.message is _ANSWERED
+
+    def release(self) -> None:
+        """Answered, and nothing pending: what only the decision needed is let go, since the
+        transaction stays for half a minute (RFC 6026)."""
+        self.message = _ANSWERED
+        self.handle = None
+        self.own_reply = None
+
+
+_ANSWERED = Message()  # stands for the message of every request that is done with

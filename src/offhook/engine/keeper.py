@@ -64,6 +64,7 @@ class Keeper:
                 user.transaction = None
         elif isinstance(user, Incoming):
             user.server = None
+            user.context = None
 
     def client_failed(self, machine: ClientTransaction, now: float) -> None:
         """The flow of a client transaction refused it or is gone."""

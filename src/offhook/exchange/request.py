@@ -28,7 +28,16 @@ class Request:
     """One request to decide. `account` is set once it is authenticated, `gateway` if a peer of a
     gateway sent it."""
 
-    __slots__ = ("_authenticate", "_incoming", "_serving", "account", "gateway", "profile", "task")
+    __slots__ = (
+        "_authenticate",
+        "_incoming",
+        "_serving",
+        "account",
+        "gateway",
+        "message",
+        "profile",
+        "task",
+    )
 
     def __init__(
         self, serving: Serving, incoming: Incoming, profile: Profile, authenticate: Authenticate
@@ -36,6 +45,7 @@ class Request:
         self._authenticate = authenticate
         self._serving = serving
         self._incoming = incoming
+        self.message: Message = incoming.message  # as received; edits go into `fork(branch=...)`
         self.profile = profile
         self.account: Account | None = None
         self.gateway: Gateway | None = None
@@ -45,19 +55,14 @@ class Request:
 
     # what it says --------------------------------------------------------------------------------
     @property
-    def message(self) -> Message:
-        """The message as received; edits go into `fork(branch=...)`."""
-        return self._incoming.message
-
-    @property
     def method(self) -> str:
         """INVITE, REGISTER..."""
-        return self._incoming.message.method
+        return self.message.method
 
     @property
     def uri(self) -> Uri:
         """The Request-URI."""
-        return parse_uri(self._incoming.message.uri)
+        return parse_uri(self.message.uri)
 
     @property
     def call_id(self) -> str:
@@ -87,15 +92,15 @@ class Request:
     @property
     def aor(self) -> str:
         """The AoR of ours that the Request-URI names, "" if it is not ours."""
-        return self._serving.aor_of(self._incoming.message.uri)
+        return self._serving.aor_of(self.message.uri)
 
     def header(self, name: str) -> str | None:
         """The first value line of a header, None without one. Names in any case."""
-        return self._incoming.message.get(name.lower())
+        return self.message.get(name.lower())
 
     def headers(self, name: str) -> list[str]:
         """All value lines of a header."""
-        return self._incoming.message.get_all(name.lower())
+        return self.message.get_all(name.lower())
 
     # what can be done ----------------------------------------------------------------------------
     def fork(
@@ -154,7 +159,7 @@ class Request:
     def start_fork(self, fork: Fork, *, decides: bool) -> RunningFork:
         """Begin a fork (the contract of `fork.Starter`)."""
         serving = self._serving
-        uri = self._incoming.message.uri
+        uri = self.message.uri
         options = fork.options
         made = [make_target(each, uri, serving) for each in fork.targets]
         request = ForkRequest(
@@ -173,7 +178,7 @@ class Request:
     def add_to_fork(self, running: RunningFork, target: TargetLike) -> None:
         """A late branch (the contract of `fork.Starter`)."""
         serving = self._serving
-        made = make_target(target, self._incoming.message.uri, serving)
+        made = make_target(target, self.message.uri, serving)
         serving.engine.add_target(running, made, serving.clock.now())
         serving.flush()
 

@@ -64,6 +64,9 @@ class BranchOwner(Protocol):
     def branch_ended(self, branch: Branch, now: float) -> None:
         """The branch has its final status."""
 
+    def forget(self) -> None:
+        """The request is answered and nothing is pending."""
+
 
 class Downstream(Protocol):
     """What a branch asks of the engine: ways, transactions, timers. Answers come back as calls of

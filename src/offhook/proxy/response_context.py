@@ -113,6 +113,12 @@ class Fork:
             context.group_ended(self, branch, now)
         context.finish(now)
 
+    def forget(self) -> None:
+        """Let go of the messages; a program that waited has its outcome by now."""
+        if self.request.decides:
+            self.outcome = None
+        self.branches = []
+
     def fire(self, _letter: int, now: float) -> None:
         """The ring time is over: the program goes on now, a late 2xx still wins."""
         if not self.open:
@@ -317,8 +323,20 @@ class ResponseContext:
                 self.answered = True
                 self.outlet.answer(self, self.closing, now)
         if self.answered and not self.pending:
-            self.winner = self.closing = None  # nothing of the messages is needed any more
+            if self.winner is not None:
+                self.winner = _without_message(self.winner)
+            elif self.closing is not None:
+                self.closing = _without_message(self.closing)
+            for branch in self.branches:
+                branch.response = None
+                branch.fork.forget()
             self.branches = []
             if not self.finished:
                 self.finished = True
                 self.outlet.finished(self)
+
+
+def _without_message(outcome: Outcome) -> Outcome:
+    """What later forks are told: the transaction outlives the call's set-up by half a minute, its
+    messages need not."""
+    return Outcome(outcome.status, outcome.reason, None, outcome.branch, outcome.early)
