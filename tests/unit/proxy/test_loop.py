@@ -1,0 +1,49 @@
+"""Loops and spirals told apart by a hash (RFC 5393 4.2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook.message import parse
+from offhook.proxy.loop import LOOP_HASH_SIZE, loop_hash, looped
+from offhook.testing.builders import build_request
+
+
+def digest(**changes: object) -> str:
+    """The loop hash of a request with changes."""
+    options: dict[str, object] = {"uri": "sip:bob@example.com", **changes}
+    uri = str(options.pop("uri"))
+    message = parse(build_request("INVITE", uri, **options))  # type: ignore[arg-type]  # by name
+    return loop_hash(message, message.core())
+
+
+@pytest.mark.rfc("5393", "4.2.2")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"uri": "sip:carol@example.com"},
+        {"caller": "<sip:tester@example.com>;tag=other"},
+        {"callee": "<sip:bob@example.com>;tag=x"},
+        {"call_id": "other"},
+        {"cseq": 2},
+        {"headers": [("Route", "<sip:192.0.2.9;lr>")]},
+    ],
+)
+def test_all_that_routing_depends_on_changes_the_hash(change: dict[str, object]) -> None:
+    assert digest(**change) != digest()
+
+
+def test_the_branch_and_bodies_do_not_matter() -> None:
+    assert digest(branch="z9hG4bKother", body=b"x") == digest()
+    assert len(digest()) == LOOP_HASH_SIZE
+
+
+def test_only_a_via_of_ours_with_the_same_hash_is_a_loop() -> None:
+    own = ["SIP/2.0/UDP 192.0.2.1:5060;branch="]
+    ours = f"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK0.1.{digest()}"
+    theirs = f"SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK0.1.{digest()}"
+    assert looped([theirs, ours], own, digest())
+    assert looped([f"{ours};received=1.2.3.4"], own, digest())
+    assert not looped([theirs], own, digest())
+    assert not looped([ours], own, "00000000")
+    assert not looped([], own, digest())

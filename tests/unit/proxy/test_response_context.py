@@ -1,0 +1,281 @@
+"""The response context: forks, what goes up, what is held, what ends (RFC 3261 16.7-16.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from offhook.proxy.branch import SILENCE, TIMER_C, Branch
+from offhook.proxy.response_context import COMPLETED_ELSEWHERE, Fork, ResponseContext
+from offhook.proxy.target import ForkRequest, Outcome, Target
+from tests.unit.proxy.outlet import Outlet, response
+
+A, B, C = (f"sip:{name}@192.0.2.{number}" for number, name in enumerate("abc", start=11))
+
+
+class Stage:
+    """One context over a logging outlet."""
+
+    def __init__(self, *, invite: bool = True) -> None:
+        self.outlet = Outlet()
+        self.context = ResponseContext(self.outlet, None, invite=invite)
+        self.branches: dict[str, Branch] = {}  # a finished fork lets go of them
+
+    def fork(self, *groups: Sequence[str], ring: float = 120.0, decides: bool = False) -> Fork:
+        """Start a fork to groups of URIs."""
+        targets = [[Target(uri) for uri in group] for group in groups]
+        return self.context.fork(ForkRequest(targets, ring, decides=decides), self.outlet.now)
+
+    def hear(self, fork: Fork, uri: str, status: int, *, tag: str = "b") -> None:
+        """A response of a branch arrives."""
+        for each in fork.branches:
+            self.branches[each.target.uri] = each
+        branch = self.branches[uri]
+        message = response(status, tag=tag)
+        if status < 200:
+            fork.provisional(branch, message, self.outlet.now)
+        else:
+            fork.final(branch, message, self.outlet.now)
+
+
+@pytest.mark.rfc("3261", "16.7")
+def test_provisionals_go_up_and_100_stays_here() -> None:
+    stage = Stage()
+    fork = stage.fork([A])
+    for status in (100, 180, 183):
+        stage.hear(fork, A, status)
+    assert stage.outlet.of("up") == [180, 183]
+    assert stage.outlet.of("progress") == [180, 183]
+
+
+@pytest.mark.rfc("3261", "16.7")
+def test_a_2xx_goes_up_at_once_and_ends_the_others() -> None:
+    stage = Stage()
+    fork = stage.fork([A, B, C])
+    stage.hear(fork, A, 180)
+    stage.hear(fork, B, 180)
+    stage.hear(fork, B, 200)
+    assert stage.outlet.of("up") == [180, 180, 200]
+    assert fork.outcome is not None
+    assert (fork.outcome.status, fork.outcome.branch) == (200, B)
+    assert ("cancel", A, COMPLETED_ELSEWHERE) in stage.outlet.log
+    assert C not in stage.outlet.of("cancel")  # nothing was heard of it yet
+    stage.hear(fork, C, 100)
+    assert ("cancel", C, COMPLETED_ELSEWHERE) in stage.outlet.log
+    stage.hear(fork, A, 487)
+    stage.hear(fork, C, 487)
+    assert stage.outlet.of("answer") == []
+    assert stage.outlet.finished_contexts == 1
+
+
+def test_every_2xx_goes_up() -> None:
+    stage = Stage()
+    fork = stage.fork([A, B])
+    stage.hear(fork, A, 200)
+    stage.hear(fork, B, 200, tag="second")
+    stage.hear(fork, A, 200)  # a retransmission
+    assert stage.outlet.of("up") == [200, 200, 200]
+    assert stage.outlet.of("settled") == [200]
+
+
+def test_failures_are_held_until_the_last_and_the_best_is_the_outcome() -> None:
+    stage = Stage()
+    fork = stage.fork([A, B])
+    stage.hear(fork, A, 486)
+    assert fork.outcome is None
+    stage.hear(fork, B, 404)
+    assert fork.outcome is not None
+    assert fork.outcome.status == 404
+    assert stage.outlet.of("answer") == []  # the program decides
+    assert stage.context.answer(fork.outcome, 0.0)
+    assert stage.outlet.of("answer") == [404]
+    assert not stage.context.answer(Outcome(500), 0.0)
+
+
+def test_a_fork_that_decides_answers_by_itself() -> None:
+    stage = Stage()
+    stage.hear(stage.fork([A], decides=True), A, 486)
+    assert stage.outlet.of("answer") == [486]
+
+
+def test_a_6xx_ends_the_fork_but_waits_for_the_branches() -> None:
+    stage = Stage()
+    fork = stage.fork([A, B], [C], decides=True)
+    stage.hear(fork, A, 180)
+    stage.hear(fork, B, 603)
+    assert ("cancel", A, "SIP;cause=603") in stage.outlet.log
+    assert stage.outlet.of("answer") == []
+    stage.hear(fork, A, 487)
+    assert stage.outlet.of("answer") == [603]
+    assert C not in stage.outlet.of("send")
+
+
+def test_groups_follow_one_another() -> None:
+    stage = Stage()
+    fork = stage.fork([A], [], [B, C], decides=True)
+    assert stage.outlet.of("send") == [A]
+    stage.hear(fork, A, 486)
+    assert stage.outlet.of("send") == [A, B, C]
+    stage.hear(fork, B, 480)
+    stage.hear(fork, C, 480)
+    assert stage.outlet.of("answer") == [480]
+
+
+def test_nobody_to_ring_is_480() -> None:
+    stage = Stage()
+    fork = stage.fork()
+    assert fork.outcome == Outcome(480, "Temporarily Unavailable")
+    assert not fork.open
+
+
+@pytest.mark.rfc("3261", "16.10")
+def test_cancel_waits_for_the_branches_and_is_487_once() -> None:
+    stage = Stage()
+    fork = stage.fork([A, B], [C])
+    stage.hear(fork, A, 180)
+    stage.context.cancel("SIP;cause=487", 1.0)
+    assert stage.outlet.log[-1] == ("cancel", A, "SIP;cause=487")
+    stage.context.cancel("again", 1.0)
+    stage.hear(fork, A, 487)
+    assert stage.outlet.of("answer") == []
+    stage.outlet.advance(1.0 + SILENCE)
+    assert stage.outlet.of("answer") == [487]
+    assert fork.outcome is not None
+    assert fork.outcome.status == 487
+    assert C not in stage.outlet.of("send")
+
+
+def test_a_2xx_that_crosses_a_cancel_wins() -> None:
+    stage = Stage()
+    fork = stage.fork([A])
+    stage.hear(fork, A, 180)
+    stage.context.cancel("", 1.0)
+    stage.hear(fork, A, 200)
+    assert stage.outlet.of("up") == [180, 200]
+    assert stage.outlet.of("answer") == []
+    assert fork.outcome is not None
+    assert fork.outcome.ok
+
+
+def test_after_a_cancel_nobody_is_rung() -> None:
+    stage = Stage()
+    stage.context.cancel("", 1.0)
+    assert stage.outlet.of("answer") == [487]
+    fork = stage.fork([A])
+    assert fork.outcome == Outcome(487, "Request Terminated")
+    assert stage.outlet.of("send") == []
+
+
+def test_ring_time_is_a_local_408_and_a_late_2xx_still_wins() -> None:
+    stage = Stage()
+    first = stage.fork([A], ring=4)
+    stage.hear(first, A, 180)
+    stage.outlet.advance(4.0)
+    assert first.outcome == Outcome(408, "Request Timeout", early=True)
+    second = stage.fork([B])
+    stage.hear(first, A, 200)
+    assert second.outcome is not None
+    assert second.outcome.ok
+    assert second.outcome.branch == A
+    stage.hear(second, B, 180)
+    assert B in stage.outlet.of("cancel")
+    stage.hear(second, B, 487)
+    assert stage.outlet.finished_contexts == 1
+
+
+def test_long_rings_are_looked_at_often_and_kept() -> None:
+    stage = Stage()
+    fork = stage.fork([A], ring=100)
+    stage.outlet.advance(99.9)
+    stage.hear(fork, A, 180)
+    assert fork.open
+    stage.outlet.advance(100.0)
+    assert fork.outcome is not None
+    assert fork.outcome.status == 408
+
+
+@pytest.mark.rfc("3261", "16.8")
+def test_timer_c_cancels_a_branch_that_rings_for_ever() -> None:
+    stage = Stage()
+    fork = stage.fork([A], ring=10_000)
+    stage.outlet.advance(100.0)
+    stage.hear(fork, A, 180)
+    stage.outlet.advance(100.0 + TIMER_C - 1)
+    assert stage.outlet.of("cancel") == []
+    stage.outlet.advance(100.0 + TIMER_C + 1)
+    assert stage.outlet.of("cancel") == [A]
+    stage.outlet.advance(100.0 + TIMER_C + SILENCE + 1)
+    assert fork.outcome is not None
+    assert fork.outcome.status == 487
+
+
+def test_abandoned_forks_are_dropped_and_have_no_outcome() -> None:
+    stage = Stage()
+    fork = stage.fork([A], [B])
+    stage.hear(fork, A, 180)
+    stage.context.abandon(fork, 0.0)
+    assert stage.outlet.of("cancel") == [A]
+    stage.hear(fork, A, 487)
+    assert fork.outcome is None
+    assert stage.outlet.of("settled") == []
+    assert B not in stage.outlet.of("send")
+
+
+def test_an_answer_ends_every_fork_that_runs() -> None:
+    """Whoever waits for one in the background must not wait for ever."""
+    stage = Stage()
+    fork = stage.fork([A])
+    stage.hear(fork, A, 180)
+    stage.context.answer(Outcome(603), 0.0)
+    assert fork.outcome == Outcome(603)
+    assert stage.outlet.of("settled") == [603]
+    stage.hear(fork, A, 487)
+    assert stage.outlet.of("answer") == [603]
+
+
+def test_a_branch_that_is_added_counts() -> None:
+    stage = Stage()
+    fork = stage.fork([A])
+    stage.context.add(fork, Target(B), 0.0)
+    stage.hear(fork, A, 486)
+    assert fork.outcome is None
+    stage.hear(fork, B, 200)
+    assert fork.outcome is not None
+    stage.context.add(fork, Target(C), 0.0)
+    assert C not in stage.outlet.of("send")
+
+
+def test_a_non_invite_is_answered_while_branches_run() -> None:
+    stage = Stage(invite=False)
+    stage.fork([A])
+    stage.context.answer(Outcome(500), 0.0)
+    assert stage.outlet.of("answer") == [500]
+    assert stage.outlet.of("cancel") == []  # only an INVITE can be cancelled
+
+
+def test_a_second_2xx_of_a_non_invite_is_not_sent() -> None:
+    stage = Stage(invite=False)
+    fork = stage.fork([A, B])
+    stage.hear(fork, A, 200)
+    stage.hear(fork, B, 200)
+    assert stage.outlet.of("up") == [200]
+
+
+def test_responses_are_inspected_on_their_way() -> None:
+    seen: list[int] = []
+    stage = Stage()
+    request = ForkRequest([[Target(A)]], reply=lambda message: seen.append(message.status))
+    fork = stage.context.fork(request, 0.0)
+    for status in (100, 180, 200):
+        stage.hear(fork, A, status)
+    assert seen == [180, 200]
+
+
+def test_a_6xx_while_the_group_starts_stops_the_rest() -> None:
+    stage = Stage()
+    stage.outlet.dead = {"192.0.2.11"}
+    fork = stage.fork([A, B], decides=True)
+    assert stage.outlet.of("send") == [B]
+    stage.hear(fork, B, 486)
+    assert stage.outlet.of("answer") == [486]
