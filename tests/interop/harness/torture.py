@@ -196,7 +196,9 @@ def clear_bindings(case: Case, target: tuple[str, int]) -> None:
 
 def stream_of(data: bytes) -> Stream:
     """What the Content-Length of a message means for its stream (RFC 3261 18.3, 20.14)."""
-    head, _, body = data.partition(b"\r\n\r\n")
+    head, blank, body = data.partition(b"\r\n\r\n")
+    if not blank:
+        return Stream.WAITS
     fields = [line.lower().partition(b":") for line in head.split(b"\r\n")]
     lengths = {
         value.strip() for name, _, value in fields if name.strip() in {b"content-length", b"l"}
