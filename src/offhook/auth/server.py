@@ -126,6 +126,12 @@ class DigestGuard:
         nonce = self._nonces.make(realm, source, now)
         return challenge(realm, self._algorithms, nonce, stale=stale)
 
+    def repeat(self, realm: str, nonce: str) -> list[str]:
+        """The challenge once more with the nonce that came with a wrong password: a client that
+        knows its password refused then stops (RFC 3261 22.1), where a fresh nonce would invite it
+        to try again."""
+        return challenge(realm, self._algorithms, nonce)
+
     def check(
         self,
         credentials: Credentials | None,

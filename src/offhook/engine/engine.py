@@ -48,7 +48,7 @@ class Engine:
         self._parts = parts = Parts(
             settings=settings,
             identifiers=Identifiers(settings),
-            timers=Timers(settings.timing),
+            timers=Timers(settings.timing, slack=settings.timer_slack),
             transactions=Transactions(),
             actions=actions,
             events=[],

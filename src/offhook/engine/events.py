@@ -32,8 +32,8 @@ class RequestReceived:
 
 @dataclass(slots=True)
 class AckReceived:
-    """An ACK for a 2xx whose Request-URI is a name of ours: to `forward_stateless` to whom that is, or
-    to forget. Other ACKs never come."""
+    """An ACK for a 2xx whose Request-URI is a name of ours: to be sent on by `forward_stateless`,
+    or forgotten. Other ACKs never come."""
 
     incoming: Incoming
 

@@ -148,7 +148,7 @@ class Receiver:
         vias = message.get_all("via")
         if len(vias) > 1 or "," in vias[0]:
             incoming.loop_hash = loop_hash(message, core)
-            if looped(vias, (incoming.flow.via, *self._routes.via_marks), incoming.loop_hash):
+            if looped(vias, self._routes.via_marks, incoming.loop_hash):
                 self._refuse(incoming, Fault(482, reason_for(482)), now)
                 return False
         return True
@@ -206,9 +206,8 @@ class Receiver:
         incoming = Incoming(message, core, flow, "")
         self._routes.read(incoming)
         at_us = self._routes.at_us(incoming)
-        if incoming.token is None and (not at_us or self._is_ours(core)):
-            self._counters.stray_acks += 1
-        elif core.max_forwards <= 0 or validate(message, Role.PROXY) is not None:
+        stray = incoming.token is None and (not at_us or self._is_ours(core))
+        if stray or core.max_forwards <= 0 or validate(message, Role.PROXY) is not None:
             self._counters.stray_acks += 1
         elif at_us:
             self._parts.events.append(AckReceived(incoming))

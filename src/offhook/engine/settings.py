@@ -19,5 +19,6 @@ class EngineSettings:
     worker: str = "0"
     domains: frozenset[str] = frozenset()  # lower case
     timing: Timing = field(default_factory=Timing)
+    timer_slack: float = 0.0  # share of its delay by which a timer may be late; see Timers
     max_transactions: int = 200_000  # about 1 GB at 5 kB each: beyond it new requests get 503
     retry_after: int = 5  # seconds told with that 503

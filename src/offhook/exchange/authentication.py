@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from offhook.auth.bans import Admission
@@ -101,8 +103,11 @@ class Authenticator:
             return self._identity(request, account)
         if verdict is Verdict.MALFORMED:
             return OwnReply(400, "Bad Credentials")
-        again = self._challenge(request, guard, credentials.realm, stale=verdict is Verdict.STALE)
-        return self._wrong(request, credentials, again) if verdict is Verdict.WRONG else again
+        if verdict is not Verdict.WRONG:
+            stale = verdict is Verdict.STALE
+            return self._challenge(request, guard, credentials.realm, stale=stale)
+        again = _asking(request, guard.repeat(credentials.realm, credentials.nonce))
+        return self._wrong(request, credentials, again)
 
     def _identity(self, request: Request, account: Account) -> OwnReply | None:
         """An account speaks for its own AoR only."""
@@ -135,9 +140,7 @@ class Authenticator:
         values = guard.challenge(
             realm, source=request.source[0], now=self._serving.clock.unix(), stale=stale
         )
-        if request.method == "REGISTER":
-            return OwnReply(401, "", tuple([("WWW-Authenticate", value) for value in values]))
-        return OwnReply(407, "", tuple([("Proxy-Authenticate", value) for value in values]))
+        return _asking(request, values)
 
     def _realm(self, request: Request) -> str:
         """Each domain is its own realm; foreign ones are asked for an account of the first."""
@@ -150,3 +153,10 @@ class Authenticator:
 def _user(credentials: Credentials, realm: str) -> str:
     """Some phones put the whole AoR into the user name."""
     return credentials.username.removesuffix(f"@{realm}")
+
+
+def _asking(request: Request, values: Sequence[str]) -> OwnReply:
+    """The 401 of a registrar or the 407 of a proxy (RFC 3261 22.1, 22.3)."""
+    if request.method == "REGISTER":
+        return OwnReply(401, "", tuple([("WWW-Authenticate", value) for value in values]))
+    return OwnReply(407, "", tuple([("Proxy-Authenticate", value) for value in values]))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2s
 
+from offhook.message.grammar import split_commas
 from offhook.message.interface import Core
 from offhook.message.message import Message
 
@@ -32,8 +33,9 @@ def looped(vias: Iterable[str], own: Iterable[str], digest: str) -> bool:
     """
     marks = tuple(own)
     for via in vias:
-        if via.startswith(marks):
-            branch = via.partition(";branch=")[2].partition(";")[0]
-            if branch.endswith(digest):
-                return True
+        for value in split_commas(via) if "," in via else (via,):
+            if value.startswith(marks):
+                branch = value.partition(";branch=")[2].partition(";")[0]
+                if branch.endswith(digest):
+                    return True
     return False

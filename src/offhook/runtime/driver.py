@@ -25,7 +25,7 @@ Failure = Callable[[BaseException], None]
 class Driver:
     """Joins an engine, a network and an application on the running event loop. A `network.Sink`.
 
-    `grain` is how late, in seconds, timers may be. `failure` is told of an exception that the
+    `failure` is told of an exception that the
     engine or the application let out: it costs that input, never the driver.
     """
 
@@ -35,14 +35,11 @@ class Driver:
         network: Network,
         application: Application,
         failure: Failure,
-        *,
-        grain: float = 0.0,
     ) -> None:
         self.engine = engine
         self.network = network
         self.application = application
         self._failure = failure
-        self._grain = grain
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0.0
@@ -140,14 +137,13 @@ class Driver:
         deadline = self.engine.next_deadline()
         timer = self._timer
         if timer is not None:
-            if deadline is not None and deadline + self._grain >= self._armed:
+            if deadline is not None and deadline >= self._armed:
                 return  # the timer that runs is early enough and will be armed anew
             timer.cancel()
             self._timer = None
         if deadline is not None:
-            # a little later, so that timers due close together wake the loop once
-            self._armed = deadline + self._grain
-            self._timer = self._loop.call_at(self._armed, self._advance)
+            self._armed = deadline
+            self._timer = self._loop.call_at(deadline, self._advance)
 
     def _advance(self) -> None:
         self._timer = None

@@ -1,7 +1,7 @@
 """The cyclic garbage collector of a server: rare, and blind to what was there at the start.
 
-Calls, transactions and messages are freed by reference counts; the collector only has to find what a
-program of the user leaves in cycles. At its default it walks every live transaction each 700
+Calls, transactions and messages are freed by reference counts; the collector only has to find what
+a program of the user leaves in cycles. At its default it walks every live transaction each 700
 allocations, which at 1,000 calls a second doubles the CPU of a call.
 """
 

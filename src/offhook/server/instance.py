@@ -55,6 +55,12 @@ class Instance(Protocol):
     def transactions(self) -> Sequence[Mapping[str, Json]]:
         """One object a live transaction: "id", "kind", "method", "state", "call_id", ..."""
 
+    def bans(self) -> Sequence[Mapping[str, Json]]:
+        """One object a banned source: "source", "seconds" left."""
+
+    def forgive(self, source: str) -> bool:
+        """Lift a ban; True if there was one."""
+
     def connections(self) -> Sequence[Mapping[str, Json]]:
         """One object an open connection: "transport", "local", "remote", "profile"."""
 

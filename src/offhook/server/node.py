@@ -36,9 +36,8 @@ from offhook.transport.flow import Listener
 __all__ = ["Node"]
 
 EXPIRY_PERIOD = 1.0  # seconds between looks for expired bindings
-TIMER_GRAIN = (
-    0.01  # seconds: SIP timers may be late by this much, so that they wake the loop together
-)
+TIMER_GRAIN = 0.01
+TIMER_SLACK = 0.05  # share of its delay by which a SIP timer may be late: they wake together
 DRAIN_STEP = 0.05  # seconds between looks whether transactions are left
 
 log = structlog.get_logger()
@@ -55,6 +54,7 @@ class Node:
         self._network: SocketNetwork | None = None
         self._dispatcher: Dispatcher | None = None
         self._flow_bindings: FlowBindings | None = None
+        self._bans = Bans()
         self._tasks: list[asyncio.Task[None]] = []
         self.listeners: Sequence[Listener] = ()
 
@@ -77,6 +77,7 @@ class Node:
                 key=await storage.secret("route", 32),
                 boot=secrets.token_hex(4),
                 domains=frozenset(config.domains),
+                timer_slack=TIMER_SLACK,
             )
         )
         tls = config.tls
@@ -100,12 +101,12 @@ class Node:
             gateways=gateways,
             domains=frozenset(config.domains),
             default_domain=config.default_domain,
-            bans=Bans(),
+            bans=self._bans,
             random_hex=lambda: secrets.token_hex(8),
         )
         self._flow_bindings = FlowBindings(storage.bindings)
         self._dispatcher = Dispatcher(serving, self._exchange.handlers, self._connection_lost)
-        self._driver = Driver(engine, network, self._dispatcher, self._failure, grain=TIMER_GRAIN)
+        self._driver = Driver(engine, network, self._dispatcher, self._failure)
         self._exchange.bind(serving)
         for hook in self._exchange.handlers.startup:
             await _call(hook)
@@ -195,6 +196,17 @@ class Node:
             connection_row(flow)
             for flow in (self._driver.engine.connections() if self._driver is not None else ())
         ]
+
+    def bans(self) -> Sequence[Mapping[str, Json]]:
+        """One object a banned source."""
+        now = asyncio.get_running_loop().time()
+        return [
+            {"source": source, "seconds": round(left)} for source, left in self._bans.banned(now)
+        ]
+
+    def forgive(self, source: str) -> bool:
+        """Lift a ban; True if there was one."""
+        return self._bans.forgive(source)
 
     # inside --------------------------------------------------------------------------------------
     def _opened(self) -> Storage:

@@ -13,7 +13,7 @@ from offhook.server.logging import Log
 
 __all__ = ["register_nouns"]
 
-NOT_AVAILABLE = ("bans", "calls", "gateways", "hangup", "reload")
+NOT_AVAILABLE = ("calls", "gateways", "hangup", "reload")
 
 
 def register_nouns(
@@ -33,6 +33,8 @@ def register_nouns(
     control.register("unregister", "", live.unregister, usage="AOR", help="remove its bindings")
     control.register("transactions", "", live.transactions, help="running transactions")
     control.register("connections", "", live.connections, help="open connections")
+    control.register("bans", "", live.bans, help="sources that guessed passwords")
+    control.register("bans", "forgive", live.forgive, usage="ADDRESS", help="lift one")
     control.register("log-level", "", live.log_level, usage="[LEVEL]", help="show or change it")
     control.register("drain", "", live.drain, help="refuse new calls, then end the server")
     for noun in NOT_AVAILABLE:
@@ -68,6 +70,17 @@ class _Live:
     def connections(self, words: Sequence[str]) -> Json:
         _no_words(words)
         return list(self._instance.connections())
+
+    def bans(self, words: Sequence[str]) -> Json:
+        _no_words(words)
+        return list(self._instance.bans())
+
+    def forgive(self, words: Sequence[str]) -> Json:
+        if len(words) != 1:
+            raise UsageError("name one address, as in 192.0.2.7")
+        if not self._instance.forgive(words[0]):
+            raise UsageError(f"{words[0]} is not banned")
+        return {"source": words[0]}
 
     def log_level(self, words: Sequence[str]) -> Json:
         if len(words) > 1:

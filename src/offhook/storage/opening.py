@@ -27,8 +27,11 @@ async def open_storage(url: str, *, folder: Path | None = None) -> Storage:
         raise StartError(f"storage {scheme + colon!r} is not available: {_AVAILABLE}")
     if not rest or rest.startswith((":", "//")):
         raise StartError(f"storage {url!r} names no file: {_AVAILABLE}")
+    path = (folder or Path()) / rest
+    if path.is_dir():
+        raise StartError(f"storage {url!r}: {path} is a folder; name a file")
     from offhook.storage.sql import SqlStorage  # noqa: PLC0415 - 150 ms, which memory: need not pay
 
-    storage = SqlStorage((folder or Path()) / rest)
+    storage = SqlStorage(path)
     await storage.open()
     return storage

@@ -75,7 +75,7 @@ class ServerSettings:
     )
     gateways: Mapping[str, Trunk] = field(default_factory=dict)
     max_transactions: int = 200_000
-    grain: float = 0.0  # seconds by which timers may be late
+    timer_slack: float = 0.0  # share of its delay by which a timer may be late
 
 
 class SimulatedExchange:
@@ -102,7 +102,6 @@ class SimulatedExchange:
 
     async def start(self) -> None:
         """Open the listeners, make the accounts, run the program's start-up."""
-        settings = self.settings
         listeners = self._parse_listeners()
         hosts = dict.fromkeys(listener.host for listener in listeners)
         self.network = network = VirtualNetwork(self.wire, *hosts)
@@ -112,9 +111,7 @@ class SimulatedExchange:
         bindings = FlowBindings(self.storage.bindings)
         dispatcher = Dispatcher(serving, self.exchange.handlers, lambda flow: _drop(bindings, flow))
         self._dispatcher = dispatcher
-        self.driver = Driver(
-            self.engine, network, dispatcher, self.failures.append, grain=settings.grain
-        )
+        self.driver = Driver(self.engine, network, dispatcher, self.failures.append)
         self.exchange.bind(serving)
         for hook in self.exchange.handlers.startup:
             await _call(hook)
@@ -178,6 +175,7 @@ class SimulatedExchange:
                 key=await storage.secret("route", 32),
                 boot=draw.randbytes(4).hex(),
                 domains=frozenset(settings.domains),
+                timer_slack=settings.timer_slack,
                 max_transactions=settings.max_transactions,
             )
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappush
 from typing import Protocol
 
 from offhook.errors import UsageError
@@ -22,7 +22,9 @@ T1 = 0.5  # seconds: estimate of a round trip (RFC 3261 17.1.1.1)
 T2 = 4.0  # seconds: longest interval between retransmissions, but for the INVITE itself
 T4 = 5.0  # seconds: how long the network keeps a message
 TIMER_D_MINIMUM = 32.0  # seconds: the T1 of the server is unknown (RFC 3261 17.1.1.2)
-ROUNDS_LIMIT = 16  # timers that start due timers in one `advance`: the rest waits for the next
+# of timers that start due timers in one `advance`: the rest waits for the next
+ROUNDS_LIMIT = 16
+SLACK_LIMIT = 0.5  # seconds: the latest that any timer may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +86,19 @@ _Entry = tuple[float, int, Timed, int]  # deadline, order of setting, target, le
 class Timers:
     """All timers of one engine. `now` must not run backwards between calls; if it does, timers of
     that delay are late by as much.
+
+    `slack` is the share of its delay by which a timer may be late (at most SLACK_LIMIT seconds), so
+    that timers which are due close together cost one wake-up; 0 is exact.
     """
 
-    __slots__ = ("_due", "_heads", "_queues", "_sequence", "timing")
+    __slots__ = ("_due", "_heads", "_queues", "_sequence", "_slack", "timing")
 
-    def __init__(self, timing: Timing | None = None) -> None:
+    def __init__(self, timing: Timing | None = None, *, slack: float = 0.0) -> None:
         self.timing = timing or Timing()
+        self._slack = slack
         self._sequence = 0
         self._queues: dict[float, deque[_Entry]] = {}  # never holds an empty one
-        # heap: the first entry of each queue, and its delay
+        # heap: when the first entry of each queue wants to wake, its order, the delay
         self._heads: list[tuple[float, int, float]] = []
         self._due: deque[_Entry] = deque()  # taken from the queues, not yet fired
 
@@ -106,12 +112,12 @@ class Timers:
         queue = self._queues.get(delay)
         if queue is None:
             self._queues[delay] = deque(((deadline, sequence, target, letter),))
-            heappush(self._heads, (deadline, sequence, delay))
+            heappush(self._heads, (deadline + self._late(delay), sequence, delay))
         else:
             queue.append((deadline, sequence, target, letter))
 
     def next_deadline(self) -> float | None:
-        """When `advance` has work next, in the past if it has some already; None if never."""
+        """When `advance` has work next; in the past if it has some already; None if none is set."""
         if self._due:
             return self._due[0][0]
         return self._heads[0][0] if self._heads else None
@@ -132,17 +138,25 @@ class Timers:
                 target.fire(letter, now)
 
     def _collect(self, now: float) -> None:
-        heads = self._heads
         due: list[_Entry] = []
-        while heads and heads[0][0] <= now:
-            delay = heads[0][2]
-            queue = self._queues[delay]
+        ended = False
+        for queue in self._queues.values():
+            if queue[0][0] > now:
+                continue
             while queue and queue[0][0] <= now:
                 due.append(queue.popleft())
-            if queue:
-                heapreplace(heads, (queue[0][0], queue[0][1], delay))
-            else:
-                heappop(heads)
-                del self._queues[delay]
+            ended = ended or not queue
+        if not due:
+            return
+        if ended:
+            self._queues = {delay: queue for delay, queue in self._queues.items() if queue}
+        self._heads = [
+            (queue[0][0] + self._late(delay), queue[0][1], delay)
+            for delay, queue in self._queues.items()
+        ]
+        heapify(self._heads)
         due.sort()  # the order of setting is unique: targets are never compared
         self._due.extend(due)
+
+    def _late(self, delay: float) -> float:
+        return min(self._slack * delay, SLACK_LIMIT)

@@ -54,5 +54,11 @@ class FakeInstance:
     def transactions(self) -> Sequence[Mapping[str, Json]]:
         return [{"id": "1", "method": "INVITE"}]
 
+    def bans(self) -> Sequence[Mapping[str, Json]]:
+        return [{"source": "192.0.2.9", "seconds": 60}]
+
+    def forgive(self, source: str) -> bool:
+        return source == "192.0.2.9"
+
     def connections(self) -> Sequence[Mapping[str, Json]]:
         return []
