@@ -1,0 +1,142 @@
+"""Which requests belong to a dialog that we routed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from offhook.engine.dialog_routes import VIA_MARKS, DialogRoutes, dialog_target, learn_own
+from offhook.engine.incoming import Incoming
+from offhook.engine.settings import EngineSettings
+from offhook.message import parse
+from offhook.proxy.route_token import End, RouteToken, seal, tag_hash
+from offhook.testing.builders import build_request
+from offhook.transport.flow import Flow, Listener
+from tests.unit.engine.rig import CALLER, datagram
+
+KEY = b"k" * 32
+CALL = "built@198.51.100.99"
+TOKEN = RouteToken("0", End("p"), End("q", "tls/a:1/b:2/c1"), tag_hash("tester"))
+OURS = f"<sip:{seal(TOKEN, CALL, KEY)}@192.0.2.1:5060;lr>"
+
+
+def routes(*domains: str) -> DialogRoutes:
+    """Those of a server at 192.0.2.1:5060."""
+    made = DialogRoutes(EngineSettings(key=KEY, boot="b", domains=frozenset(domains)))
+    made.add_own("192.0.2.1", 5060)
+    return made
+
+
+def arrived(
+    *route: str, uri: str = "sip:bob@192.0.2.9", to_tag: str = "b", made: DialogRoutes | None = None
+) -> Incoming:
+    """A BYE with these Route values, read."""
+    callee = f"<sip:bob@example.com>;tag={to_tag}" if to_tag else "<sip:bob@example.com>"
+    headers: Sequence[tuple[str, str]] = [("Route", value) for value in route]
+    message = parse(build_request("BYE", uri, callee=callee, headers=headers))
+    incoming = Incoming(message, message.core(), datagram(CALLER), "key")
+    (made or routes()).read(incoming)
+    return incoming
+
+
+def test_our_token_is_found() -> None:
+    incoming = arrived(OURS, "<sip:next;lr>")
+    assert incoming.token == TOKEN
+    assert (incoming.drop_routes, incoming.next_route) == (1, "sip:next;lr")
+
+
+def test_both_of_a_double_record_route_are_dropped() -> None:
+    made = routes()
+    made.add_own("203.0.113.9", 5080)
+    incoming = arrived(OURS, OURS.replace("192.0.2.1:5060", "203.0.113.9:5080"), made=made)
+    assert (incoming.drop_routes, incoming.next_route) == (2, "")
+    assert incoming.token == TOKEN
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "<sip:192.0.2.1:5060;lr>",
+        f"<sip:{seal(TOKEN, 'other call', KEY)}@192.0.2.1:5060;lr>",
+        f"<sip:{seal(TOKEN, CALL, b'x' * 32)}@192.0.2.1:5060;lr>",
+    ],
+)
+def test_a_route_of_ours_without_our_token_proves_nothing(route: str) -> None:
+    incoming = arrived(route)
+    assert incoming.token is None
+    assert incoming.drop_routes == 1
+
+
+def test_an_initial_request_has_no_use_for_a_token() -> None:
+    assert arrived(OURS, to_tag="").token is None
+
+
+def test_a_token_behind_a_foreign_route_does_not_count() -> None:
+    incoming = arrived("<sip:elsewhere;lr>", OURS)
+    assert (incoming.token, incoming.drop_routes) == (None, 0)
+    assert incoming.next_route == "sip:elsewhere;lr"
+
+
+@pytest.mark.rfc("3261", "16.4")
+def test_what_a_strict_router_did_is_undone() -> None:
+    incoming = arrived("<sip:after;lr>", "<sip:bob@192.0.2.9>", uri=OURS.strip("<>"))
+    assert incoming.message.uri == "sip:bob@192.0.2.9"
+    assert incoming.token == TOKEN
+    assert incoming.message.get_all("route") == ["<sip:after;lr>"]
+
+
+@pytest.mark.parametrize("uri", ["sip:a~b@192.0.2.1:5060", "sip:a~b@elsewhere", "tel:~1"])
+def test_other_uris_with_a_tilde_stay(uri: str) -> None:
+    assert arrived("<sip:x;lr>", uri=uri).message.uri == uri
+
+
+def test_the_other_end_is_the_target() -> None:
+    target = dialog_target(arrived(OURS))
+    assert (target.profile, target.flow, target.by_flow) == ("q", "tls/a:1/b:2/c1", True)
+    assert not dialog_target(arrived(OURS, "<sip:next;lr>")).by_flow
+    assert dialog_target(arrived()).uri == "sip:bob@192.0.2.9"
+
+
+@pytest.mark.parametrize(
+    ("uri", "at_us"),
+    [
+        ("sip:bob@example.com", True),
+        ("sip:bob@192.0.2.1", True),
+        ("sip:bob@192.0.2.1:5060;ob?x=y", True),
+        ("sip:bob@192.0.2.1:5070", False),
+        ("sip:bob@192.0.2.9", False),
+        ("tel:+331", False),
+    ],
+)
+def test_requests_to_names_of_ours_are_the_applications(uri: str, at_us: bool) -> None:
+    made = routes("example.com")
+    incoming = arrived(uri=uri)
+    assert made.at_us(incoming) is at_us
+    incoming.next_route = "sip:next;lr"
+    assert not made.at_us(incoming)
+
+
+def test_a_domain_that_is_an_address_counts_with_our_ports_only() -> None:
+    made = routes("192.0.2.1")
+    assert not made.at_us(arrived(uri="sip:bob@192.0.2.1:5062"))
+
+
+def test_what_was_decided_is_forgotten_when_an_address_is_learned() -> None:
+    made = routes()
+    incoming = arrived(uri="sip:bob@10.0.0.1:5060")
+    assert not made.at_us(incoming)
+    listener = Listener("p", "UDP", "0.0.0.0", 5060)
+    learn_own(made, Flow(listener, ("10.0.0.1", 5060), CALLER))
+    assert made.at_us(incoming)
+    assert made.is_own("10.0.0.1", 5060)
+    (mark,) = made.via_marks
+    assert mark.startswith("SIP/2.0/UDP 10.0.0.1:5060;")
+
+
+def test_via_marks_are_bounded() -> None:
+    made = routes()
+    listener = Listener("p", "UDP", "0.0.0.0", 5060)
+    for number in range(VIA_MARKS + 10):
+        learn_own(made, Flow(listener, (f"10.0.1.{number}", 5060), CALLER))
+    assert len(made.via_marks) == VIA_MARKS
