@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Sequence
 
 from offhook.engine.incoming import OwnReply
 from offhook.errors import PeerError
+from offhook.exchange.contact_policy import forbidden_contact
 from offhook.exchange.location import lookup_now, phones_of
 from offhook.exchange.request import RING, Request
 from offhook.exchange.serving import Serving
@@ -70,6 +71,8 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
         )
     except PeerError as error:
         return OwnReply(error.status, error.reason)
+    if forbidden_contact(serving, registration.contacts):
+        return OwnReply(403, "Contact Not Allowed")
     store = serving.immediate
     if store is not None:
         return _answer(store.update_now(aor, _Change(registration, serving.clock.unix())))

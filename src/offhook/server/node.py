@@ -169,6 +169,8 @@ class Node:
             "storage": self._opened().fault or "ok",
             "registrations": len(await self._opened().bindings.all()),
             "transactions": counts.servers + counts.clients + counts.cancels if counts else 0,
+            "requests": driver.engine.counters.requests if driver is not None else 0,
+            "responses": driver.engine.counters.responses if driver is not None else 0,
             "connections": len(driver.engine.connections()) if driver is not None else 0,
         }
 

@@ -1,0 +1,35 @@
+"""Contacts that would lend a user what only routing may give: a Contact at a gateway turns every call
+to that user into a call through it (toll fraud), so it is refused at registration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from offhook.errors import UriError
+from offhook.exchange.serving import Serving
+from offhook.message.uri import parse_uri
+from offhook.registrar.registration import ContactRequest
+from offhook.transport.next_hop import is_literal
+
+__all__ = ["forbidden_contact"]
+
+
+def forbidden_contact(serving: Serving, contacts: Iterable[ContactRequest]) -> bool:
+    """True if one of the contacts leads to a gateway, by its name or by an address of its peers."""
+    if not serving.gateways:
+        return False
+    return any(_leads_to_gateway(serving, contact.uri) for contact in contacts)
+
+
+def _leads_to_gateway(serving: Serving, text: str) -> bool:
+    try:
+        uri = parse_uri(text)
+    except UriError:
+        return False
+    hosts = {uri.host, (uri.parameters.get("maddr") or uri.host).lower()}
+    for gateway in serving.gateways.values():
+        if parse_uri(gateway.uri).host in hosts:
+            return True
+        if any(is_literal(host) and gateway.is_peer(host) for host in hosts):
+            return True
+    return False
