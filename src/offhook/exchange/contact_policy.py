@@ -1,5 +1,8 @@
-"""Contacts that would lend a user what only routing may give: a Contact at a gateway turns every call
-to that user into a call through it (toll fraud), so it is refused at registration."""
+"""Contacts that would lend a user what only routing may give.
+
+A Contact at a gateway turns every call to that user into a call through it (toll fraud), so it is
+refused at registration.
+"""
 
 from __future__ import annotations
 
