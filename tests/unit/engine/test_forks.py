@@ -5,7 +5,7 @@ from __future__ import annotations
 from offhook.engine.events import Progress, Resolved
 from offhook.proxy.target import ForkRequest, Target
 from offhook.testing.builders import build_request
-from tests.unit.engine.rig import CALLER, TARGET, Rig, cancel_of
+from tests.unit.engine.rig import CALLEE, CALLER, TARGET, Rig, cancel_of
 
 INVITE = build_request("INVITE", "sip:bob@example.com", source=CALLER)
 
@@ -55,10 +55,14 @@ def test_a_finished_context_lets_go_of_the_application() -> None:
     rig = Rig()
     incoming = rig.request(INVITE)
     incoming.handle = "a request of the application"
-    rig.fork(incoming)
+    first = rig.fork(incoming)
     rig.answer(200)
-    assert incoming.context is None
     assert incoming.handle is None
+    assert first.context.branches == []
+    late = rig.fork(incoming)  # nobody is rung any more
+    assert late.outcome is not None
+    assert late.outcome.status == 200
+    assert len([each for each in rig.to(CALLEE) if each.method == "INVITE"]) == 1
 
 
 def test_ring_time_counts_from_the_fork() -> None:
