@@ -9,7 +9,7 @@ from typing import cast
 
 from offhook.server.json_value import Json
 
-__all__ = ["printable", "show"]
+__all__ = ["show"]
 
 
 def show(value: Json, *, as_json: bool) -> None:
@@ -20,11 +20,6 @@ def show(value: Json, *, as_json: bool) -> None:
         print("" if value is None else value)
     else:
         _draw()(value)
-
-
-def printable(text: str) -> str:
-    """Text of a peer that cannot steer the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _draw() -> Callable[[Sequence[Json] | Mapping[str, Json]], None]:

@@ -17,7 +17,7 @@ import typer
 
 from offhook.cli.link import Link, NoAnswerError
 from offhook.cli.options import Authority, ConfigFile, Json, Transport, configuration
-from offhook.cli.output import printable
+from offhook.cli.printable import printable
 from offhook.cli.requests import Sender, parse_target, with_transport
 from offhook.cli.tool_network import real_link, tls_files
 from offhook.message import Message, Uri

@@ -13,7 +13,7 @@ import typer
 
 from offhook.auth import DigestClient
 from offhook.cli.options import Authority, ConfigFile, Json, Transport, configuration
-from offhook.cli.output import printable
+from offhook.cli.printable import printable
 from offhook.cli.passwords import password_from
 from offhook.cli.registration import Registered, Registration
 from offhook.cli.requests import parse_target, with_transport

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from offhook.cli.output import printable
+from offhook.cli.printable import printable
 from offhook.server.json_value import Json
 
 __all__ = ["draw"]

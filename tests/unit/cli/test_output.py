@@ -25,7 +25,3 @@ def test_json_is_one_document(value: Json, capsys: pytest.CaptureFixture[str]) -
 def test_people_get_text(value: Json, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     show(value, as_json=False)
     assert capsys.readouterr().out == text
-
-
-def test_peers_cannot_steer_the_terminal() -> None:
-    assert printable("a\x1b[2Jb\r\nc\x9b") == "a?[2Jb??c?"
