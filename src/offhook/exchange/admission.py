@@ -40,7 +40,7 @@ class Doorkeeper:
             return OwnReply(405, "", (ALLOW,))
         if serving.gateways:
             request.gateway = serving.gateway_at(request.source[0])
-        if profile.authenticate and request.gateway is None:
+        if profile.authenticate and (register or request.gateway is None):
             if request.method not in METHODS and not handled:
                 return OwnReply(405, "", (ALLOW,))
             if request.method == "OPTIONS" and not request.uri.user:

@@ -62,7 +62,10 @@ class Authenticator:
         return self._judge(request, credentials, account)
 
     async def waiting(self, request: Request) -> OwnReply | Delayed | None:
-        """As `now`, with a look-up of the account. Raises StorageError."""
+        """As `now`, with a look-up of the account where it is needed. Raises StorageError."""
+        verdict = self.now(request)
+        if not isinstance(verdict, Pending):
+            return verdict
         realm = self._realm(request)
         credentials = self._credentials(request, realm)
         if credentials is None:
@@ -99,8 +102,10 @@ class Authenticator:
         )
         verdict = outcome.verdict
         if verdict is Verdict.OK and account is not None:
-            request.account = account
-            return self._identity(request, account)
+            refusal = self._identity(request, account)
+            if refusal is None:
+                request.account = account
+            return refusal
         if verdict is Verdict.MALFORMED:
             return OwnReply(400, "Bad Credentials")
         if verdict is not Verdict.WRONG:

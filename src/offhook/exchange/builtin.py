@@ -56,7 +56,7 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
     aor = serving.aor_of(_address_in_to(request))
     if not aor:
         return OwnReply(404, "Domain Not Served")
-    refusal = _require(request, "require")
+    refusal = _unsupported(request, "require", SUPPORTED)
     if refusal is not None:
         return refusal
     incoming = request.incoming
@@ -121,7 +121,7 @@ def options(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
         if request.incoming.core.max_forwards > 0:
             return call(serving, request)
         return OwnReply(483)  # RFC 3261 16.3 step 3
-    return _require(request, "require") or _OPTIONS
+    return _unsupported(request, "require", SUPPORTED) or _OPTIONS
 
 
 def call(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
@@ -167,12 +167,12 @@ def _unserved(request: Request) -> OwnReply | None:
     return None if request.method in METHODS else OwnReply(405, "", (ALLOW,))
 
 
-def _require(request: Request, header: str) -> OwnReply | None:
+def _unsupported(request: Request, header: str, had: frozenset[str]) -> OwnReply | None:
     """420 for option tags that we do not have (RFC 3261 8.2.2.3, 16.3 step 5)."""
     if request.header(header) is None:
         return None
     tags = [tag.strip() for line in request.headers(header) for tag in line.split(",")]
-    unknown = [tag for tag in tags if tag and tag.lower() not in SUPPORTED]
+    unknown = [tag for tag in tags if tag and tag.lower() not in had]
     if not unknown:
         return None
     return OwnReply(420, "", (("Unsupported", ", ".join(unknown)),))
@@ -180,7 +180,4 @@ def _require(request: Request, header: str) -> OwnReply | None:
 
 def proxy_require(request: Request) -> OwnReply | None:
     """420 for what a proxy is required to have; we have none of it."""
-    if request.header("proxy-require") is None:
-        return None
-    tags = ", ".join(request.headers("proxy-require"))
-    return OwnReply(420, "", (("Unsupported", tags),))
+    return _unsupported(request, "proxy-require", frozenset())

@@ -131,6 +131,8 @@ class Request:
 
         A guesser waits here, and gets 403 once it is banned.
         """
+        if self.account is not None:
+            return None  # credentials pass once: asked again they would be stale
         verdict = await self._authenticate(self)
         if verdict is None:
             return None
