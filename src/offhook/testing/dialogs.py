@@ -94,7 +94,7 @@ def cseq_of(message: Message) -> int:
 
 def tag_of(value: str) -> str:
     """The tag of a From or To value."""
-    return value.rpartition(";tag=")[2].partition(";")[0]
+    return value.partition(";tag=")[2].partition(";")[0]
 
 
 def _values(message: Message) -> list[str]:

@@ -23,6 +23,7 @@ __all__ = ["Stuck", "VirtualLoop", "run_virtual"]
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+_ASYNCIO = asyncio.__file__.rpartition("/")[0]  # the folder whose frames tell nothing
 SPIN_LIMIT = 100_000  # turns at one instant: more is a program that never waits
 
 
@@ -78,14 +79,16 @@ class _Clock:
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """The loop. `time()` begins at `start` seconds; `failures` are exceptions nobody caught."""
+    """The loop. `time()` begins at `start` seconds and passing `limit` is an error; `failures` are
+    exceptions nobody caught."""
 
     _scheduled: list[asyncio.TimerHandle]  # the heap of BaseEventLoop
     _clock_resolution: float
     _selector: _Clock
 
-    def __init__(self, start: float = 0.0) -> None:
+    def __init__(self, start: float = 0.0, *, limit: float = math.inf) -> None:
         self._now = start
+        self._limit = limit
         self.timers_set = 0
         self.failures: list[BaseException] = []
         super().__init__()
@@ -101,6 +104,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def jump(self) -> None:
         """Go to the time of the next timer, exactly: no sum of floats."""
         self._now = self._scheduled[0].when()
+        if self._now > self._limit:
+            raise Stuck(f"not done after {self._limit} seconds; waiting: {_waiting(self)}")
         # more than 0, or a timer that is due would never fire; less than any step, or one would
         # fire before its time
         self._clock_resolution = math.ulp(self._now)
@@ -185,23 +190,24 @@ def _waiting(loop: VirtualLoop) -> str:
 
 
 def _place(task: asyncio.Task[object]) -> str:
-    frames = task.get_stack()
-    coroutine = task.get_coro()
-    name = getattr(coroutine, "__qualname__", task.get_name())
-    inner = getattr(coroutine, "cr_await", None)
-    frame = frames[-1] if frames else None
-    while inner is not None and getattr(inner, "cr_frame", None) is not None:
-        frame = inner.cr_frame
-        inner = inner.cr_await
-    if frame is None:
-        return str(name)
-    file = frame.f_code.co_filename.rpartition("/")[2]
-    return f"{name} ({frame.f_code.co_name}, {file}:{frame.f_lineno})"
+    """The coroutines of a task from the outermost in, and the line of the innermost of a program."""
+    names: list[str] = []
+    line = ""
+    coroutine: object = task.get_coro()
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        if _ASYNCIO not in frame.f_code.co_filename:
+            names.append(frame.f_code.co_name)
+            line = f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno}"
+        coroutine = getattr(coroutine, "cr_await", None)
+    return f"{' > '.join(names)} ({line})" if names else task.get_name()
 
 
-def run_virtual(main: Coroutine[object, object, T], start: float = 0.0) -> T:
-    """`asyncio.run` in virtual time. Raises Stuck for a deadlock, and what nobody caught."""
-    loop = VirtualLoop(start)
+def run_virtual(
+    main: Coroutine[object, object, T], start: float = 0.0, *, limit: float = math.inf
+) -> T:
+    """`asyncio.run` in virtual time. Raises Stuck for a deadlock or after `limit`, and what nobody
+    caught."""
+    loop = VirtualLoop(start, limit=limit)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         result = runner.run(main)
     if loop.failures:

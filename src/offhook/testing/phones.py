@@ -49,6 +49,7 @@ class ScriptedPhone:
         self.lost_flows = 0
         self.bound: Sequence[str] = ()  # Contact values of the last 200 to a REGISTER
         user = self.aor.partition(":")[2].partition("@")[0]
+        self._user = user
         self._digest = DigestClient(user, password)
         self._address = address
         self._transport = transport
@@ -78,6 +79,10 @@ class ScriptedPhone:
         if answered or counts.clients or counts.cancels or len(self.agent.timers):
             return [f"{self.aor}: {counts}, {len(self.agent.timers)} timers"]
         return []
+
+    def change_password(self, password: str) -> None:
+        """From now on the phone uses another password."""
+        self._digest = DigestClient(self._user, password)
 
     # registering --------------------------------------------------------------------------------
     async def register(self, expires: int = 3600, *, q: str = "", contact: str = "") -> int:

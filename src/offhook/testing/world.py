@@ -119,8 +119,7 @@ def run(
         world = World(wire, server, seed=seed)
         await server.start()
         try:
-            async with asyncio.timeout(LIMIT):
-                result = await story(world)
+            result = await story(world)
             if leaks:
                 await world.settle()
         except Exception as error:
@@ -134,7 +133,7 @@ def run(
         return result
 
     try:
-        return run_virtual(main())
+        return run_virtual(main(), limit=LIMIT)
     except Exception as error:
         error.add_note(f"seed {seed}")
         raise
