@@ -190,7 +190,7 @@ def _waiting(loop: VirtualLoop) -> str:
 
 
 def _place(task: asyncio.Task[object]) -> str:
-    """The coroutines of a task from the outermost in, and the line of the innermost of a program."""
+    """The coroutines of a task from the outermost in, and the line of its innermost one."""
     names: list[str] = []
     line = ""
     coroutine: object = task.get_coro()
