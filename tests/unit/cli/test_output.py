@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from offhook.cli.output import printable, show
+from offhook.cli.output import show
 from offhook.server.json_value import Json
 
 
