@@ -29,6 +29,7 @@ from offhook.exchange.authentication import Authenticator
 from offhook.exchange.fork import Fork
 from offhook.exchange.handlers import Decision, Handlers
 from offhook.exchange.location import lookup_now
+from offhook.exchange.registration_events import RegistrationEvents
 from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
 from offhook.exchange.serving import Serving
@@ -53,6 +54,7 @@ class Dispatcher:
         self._authenticator = Authenticator(serving)
         self._doorkeeper = Doorkeeper(serving, self._authenticator)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._registrations = RegistrationEvents(handlers, serving.bindings, serving.clock.unix)
 
     def handle(self, event: Event) -> None:
         """One event of the engine."""
@@ -72,7 +74,8 @@ class Dispatcher:
             log.debug("cancelled", call_id=event.incoming.core.call_id)
 
     async def stop(self) -> None:
-        """End every handler that still runs."""
+        """End every handler and hook that still runs."""
+        await self._registrations.stop()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -109,10 +112,14 @@ class Dispatcher:
 
     def _route(self, request: Request) -> None:
         answer = self._handler_answer(request)
-        if isinstance(answer, (ForkRequest, OwnReply, Fork)) or not isinstance(answer, Awaitable):
+        if isinstance(answer, (ForkRequest, OwnReply)) or (
+            isinstance(answer, Fork) and not answer.started
+        ):
             self._apply(request, answer)
-        else:
+        elif isinstance(answer, Awaitable):
             self._start(request, self._finish(request, answer))
+        else:
+            self._apply(request, answer)
 
     def _handler_answer(self, request: Request) -> Answer | Awaitable[Answer]:
         method = request.method
@@ -135,11 +142,14 @@ class Dispatcher:
         elif verdict is not None:
             self._apply(request, verdict)
         else:
-            answer = self._handler_answer(request)
-            self._apply(request, await answer if isinstance(answer, Awaitable) else answer)
+            await self._finish(request, self._handler_answer(request))
 
-    async def _finish(self, request: Request, answer: Awaitable[Answer]) -> None:
-        self._apply(request, await answer)
+    async def _finish(self, request: Request, answer: Answer | Awaitable[Answer]) -> None:
+        if not isinstance(answer, Fork) and isinstance(answer, Awaitable):
+            answer = await answer
+        if isinstance(answer, Fork) and answer.started:
+            answer = await answer  # it rings already: nobody is rung twice
+        self._apply(request, answer)
 
     # tasks ---------------------------------------------------------------------------------------
     def _start(self, request: Request, work: Awaitable[None]) -> None:
@@ -215,8 +225,10 @@ class Dispatcher:
                 body=answer.body,
             )
             self._tell(request, answer.status, sent=sent)
-        elif isinstance(answer, Outcome):
+        elif isinstance(answer, Outcome) and incoming.context is not None:
             engine.answer(incoming, answer, now)
+        elif isinstance(answer, Outcome):
+            engine.respond(incoming, answer.status, now, reason=answer.reason)
         else:
             log.error("no_decision", call_id=request.call_id, got=type(answer).__name__)
             engine.respond(incoming, 500, now)

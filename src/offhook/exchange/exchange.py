@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from offhook.errors import NotServing, UsageError
-from offhook.exchange.handlers import Handler, Handlers, Hook, Periodic
+from offhook.exchange.handlers import Handler, Handlers, Hook, Periodic, RegistrationHook
 from offhook.exchange.location import Location
 from offhook.exchange.profile import Gateway
 from offhook.exchange.serving import Serving
@@ -15,6 +15,7 @@ __all__ = ["Exchange"]
 
 H = TypeVar("H", bound=Handler)
 K = TypeVar("K", bound=Hook)
+R = TypeVar("R", bound=RegistrationHook)
 
 
 class Exchange:
@@ -62,6 +63,20 @@ class Exchange:
 
         def declare(hook: K) -> K:
             self.handlers.periodic.append(Periodic(seconds, hook))
+            return hook
+
+        return declare
+
+    def on(self, event: str) -> Callable[[R], R]:
+        """Declare a function, plain or async, that hears of registrations: it gets the AoR and the
+        Binding.
+
+        Events: "registration.added", "registration.refreshed", "registration.removed" and
+        "registration.expired". Raises UsageError for another one.
+        """
+
+        def declare(hook: R) -> R:
+            self.handlers.add_event(event, hook)
             return hook
 
         return declare

@@ -96,6 +96,11 @@ class Fork:
         if kind is not None and running is not None and running.open:
             self._request.abandon_fork(running)
 
+    @property
+    def started(self) -> bool:
+        """True once it has begun: it was awaited, entered or added to."""
+        return self._running is not None
+
     def add(self, target: TargetLike) -> None:
         """A late branch joins; nothing happens if the fork has its outcome already."""
         self._request.add_to_fork(self._start(), target)

@@ -9,12 +9,14 @@ from offhook.exchange.fork import Fork
 from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
 from offhook.proxy.target import Outcome
+from offhook.registrar.binding import Binding
 
-__all__ = ["Decision", "Handler", "Handlers", "Hook", "Periodic"]
+__all__ = ["Decision", "Handler", "Handlers", "Hook", "Periodic", "RegistrationHook"]
 
 Decision = Reply | Fork | Outcome
 Handler = Callable[[Request], Decision | Awaitable[Decision]]
 Hook = Callable[[], Awaitable[None] | None]
+RegistrationHook = Callable[[str, Binding], Awaitable[None] | None]  # (AoR, binding)
 EVENTS = (
     "registration.added",
     "registration.refreshed",
@@ -43,6 +45,7 @@ class Handlers:
         self.startup: list[Hook] = []
         self.shutdown: list[Hook] = []
         self.periodic: list[Periodic] = []
+        self.registrations: dict[str, list[RegistrationHook]] = {}  # by event
 
     def add(self, methods: tuple[str, ...], handler: Handler) -> None:
         """Declare the handler of these methods; none means every method without one. Raises
@@ -53,6 +56,12 @@ class Handlers:
             if method in self._requests:
                 raise UsageError(f'request("{method}") is declared twice; join the two handlers')
             self._requests[method] = handler
+
+    def add_event(self, event: str, hook: RegistrationHook) -> None:
+        """Declare a hook of an event. Raises UsageError for an event that there is not."""
+        if event not in EVENTS:
+            raise UsageError(f'on("{event}"): no such event; there are {", ".join(EVENTS)}')
+        self.registrations.setdefault(event, []).append(hook)
 
     def of(self, method: str) -> Handler | None:
         """The handler of a method, None if the built-in program serves it."""

@@ -1,4 +1,4 @@
-"""A final or provisional answer, as a plain value that a handler returns."""
+"""A final answer of our own, as a plain value that a handler returns."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Reply"]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of our own: `status` 100-699, header values by name (a list for several lines), and
-    a body with its Content-Type.
+    """A final answer of our own: `status` 200-699, header values by name (a list for several
+    lines), and a body with its Content-Type.
 
-    Raises UsageError for a status outside 100-699 or a body without a Content-Type.
+    Raises UsageError for a status outside 200-699 or a body without a Content-Type.
     """
 
     status: int
@@ -25,8 +25,8 @@ class Reply:
     body: bytes = b""
 
     def __post_init__(self) -> None:
-        if not 100 <= self.status <= 699:
-            raise UsageError(f"Reply({self.status}): a SIP status is 100-699")
+        if not 200 <= self.status <= 699:
+            raise UsageError(f"Reply({self.status}): a final status is 200-699")
         if self.body and not any(name.lower() == "content-type" for name in self.headers):
             raise UsageError("Reply: a body needs a Content-Type header")
 
