@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from offhook.engine.incoming import Incoming
 from offhook.engine.parts import Parts
+from offhook.engine.upstream import UpstreamSide
 from offhook.errors import PeerError
 from offhook.message.message import Message
 from offhook.message.parse import parse
@@ -26,8 +27,9 @@ __all__ = ["DownstreamSide"]
 class DownstreamSide:
     """Implements `proxy.branch.Downstream` for all contexts of an engine."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, upstream: UpstreamSide) -> None:
         self._parts = parts
+        self._upstream = upstream
 
     # ways (Downstream) ---------------------------------------------------------------------------
     def find_flow(self, branch: Branch, name: str, now: float) -> bool:
@@ -124,7 +126,9 @@ class DownstreamSide:
         if not machine.response(status, now):
             return
         if not isinstance(branch, Branch):
-            return  # the answer to a CANCEL of ours
+            if isinstance(branch, Incoming) and 200 <= status < 300:
+                self._upstream.relay(branch, message, now)  # a late 2xx: all else is settled
+            return  # or the answer to a CANCEL of ours
         current = branch.transaction is machine
         if status < 200:
             if current:

@@ -3,6 +3,8 @@ application."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from offhook.engine.downstream import DownstreamSide
 from offhook.engine.events import Progress, Resolved
 from offhook.engine.incoming import Incoming
@@ -10,19 +12,17 @@ from offhook.engine.parts import Parts
 from offhook.engine.upstream import UpstreamSide
 from offhook.message.message import Message
 from offhook.message.status import reason_for
+from offhook.proxy.branch import Branch
 from offhook.proxy.loop import loop_hash
 from offhook.proxy.response_context import Fork, ResponseContext
 from offhook.proxy.target import ForkRequest, Outcome
+from offhook.transaction.owner import ClientTransaction
 
 __all__ = ["Forks"]
 
 
 class Forks(DownstreamSide):
     """Implements `proxy.response_context.Outlet`."""
-
-    def __init__(self, parts: Parts, upstream: UpstreamSide) -> None:
-        super().__init__(parts)
-        self._upstream = upstream
 
     def context(self, incoming: Incoming, now: float) -> ResponseContext:
         """The response context of a request, made at its first fork or decision."""
@@ -54,7 +54,8 @@ class Forks(DownstreamSide):
 
     def upstream(self, context: ResponseContext, response: Message, now: float) -> None:
         """A response of a branch goes to the caller."""
-        self._upstream.relay(context, response, now)
+        if isinstance(context.handle, Incoming):
+            self._upstream.relay(context.handle, response, now)
 
     def answer(self, context: ResponseContext, outcome: Outcome, now: float) -> None:
         """The final answer goes to the caller."""
@@ -70,8 +71,18 @@ class Forks(DownstreamSide):
         if not fork.request.decides:
             self._parts.events.append(Progress(fork, response))
 
-    def finished(self, context: ResponseContext) -> None:
+    def finished(self, context: ResponseContext, branches: Sequence[Branch]) -> None:
         """Let go of what only the running context needed."""
         incoming = context.handle
-        if isinstance(incoming, Incoming):
-            incoming.release()
+        if not isinstance(incoming, Incoming):
+            return
+        incoming.release()
+        for branch in branches:
+            if not branch.fork.request.decides or branch.fork.request.reply is not None:
+                return  # a program may still ask this context, or wants to see a late 2xx
+        incoming.settle()
+        for branch in branches:
+            machine = branch.transaction
+            if isinstance(machine, ClientTransaction):
+                machine.user = incoming if incoming.invite else None
+                branch.transaction = None

@@ -83,5 +83,16 @@ class Incoming:
         self.handle = None
         self.own_reply = None
 
+    def settle(self) -> None:
+        """Released, and no program asks any more: all that is left is the way of a late 2xx."""
+        self.context = None
+        self.core = _SETTLED
+        self.token = None
+        self.loop_hash = self.next_route = self.cancel_reason = ""
+        server = self.server
+        if not self.invite and server is not None and server.answered:
+            server.user = None
+
 
 _ANSWERED = Message()  # stands for the message of every request that is done with
+_SETTLED = Core("", "", 0, "", False, "", 0, "", "", "", 0, "")

@@ -78,11 +78,9 @@ class UpstreamSide:
         elif 200 <= status < 300:
             self.send(incoming.reply_flow, data)  # a late 2xx of a fork, after timer L (RFC 6026)
 
-    def relay(self, context: ResponseContext, response: Message, now: float) -> None:
+    def relay(self, incoming: Incoming, response: Message, now: float) -> None:
         """A response of a branch, our Via taken off (RFC 3261 16.7 step 3)."""
-        incoming = context.handle
-        if isinstance(incoming, Incoming):
-            self._respond(incoming, response.status, response.pop_via(), now)
+        self._respond(incoming, response.status, response.pop_via(), now)
 
     def answer(self, context: ResponseContext, outcome: Outcome, now: float) -> None:
         """The final answer of a context: the best response, or one of our own."""
@@ -105,7 +103,7 @@ class UpstreamSide:
             response = response.copy()
             for name, value in outcome.challenges:
                 response.add(name, value)
-        self.relay(context, response, now)
+        self.relay(incoming, response, now)
 
     def trying(self, incoming: Incoming, now: float) -> None:
         """The 100 that stops the retransmissions of an INVITE (RFC 3261 16.2, 17.2.1)."""

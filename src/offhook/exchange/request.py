@@ -67,12 +67,12 @@ class Request:
     @property
     def call_id(self) -> str:
         """The Call-ID."""
-        return self._incoming.core.call_id
+        return self.message.core().call_id
 
     @property
     def in_dialog(self) -> bool:
         """True if it has a To tag. It need not be true: see `Incoming.token`."""
-        return bool(self._incoming.core.to_tag)
+        return bool(self.message.core().to_tag)
 
     @property
     def source(self) -> tuple[str, int]:

@@ -10,7 +10,6 @@ upstream at once, whatever else has happened.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -44,8 +43,8 @@ class Outlet(Downstream, Protocol):
     def progress(self, fork: Fork, response: Message, now: float) -> None:
         """A fork has a provisional response."""
 
-    def finished(self, context: ResponseContext) -> None:
-        """Nothing of the context is pending any more."""
+    def finished(self, context: ResponseContext, branches: Sequence[Branch]) -> None:
+        """Nothing of the context is pending any more; only late 2xx of `branches` may still come."""
 
 
 class Fork:
@@ -72,7 +71,7 @@ class Fork:
         self.request_handle = context.handle
         self.invite = context.invite
         self.next_route = context.next_route
-        self.waiting: deque[Sequence[Target]] = deque(request.groups)
+        self.waiting: list[Sequence[Target]] = list(request.groups)
         self.branches: list[Branch] = []
         self.outcome: Outcome | None = None
         self.deadline = 0.0  # of the ring time
@@ -260,7 +259,7 @@ class ResponseContext:
 
     def _next_group(self, fork: Fork, now: float) -> None:
         while fork.waiting:
-            group = fork.waiting.popleft()
+            group = fork.waiting.pop(0)
             if group:
                 self._start([Branch(fork, target, self.outlet) for target in group], fork, now)
                 return
@@ -330,10 +329,11 @@ class ResponseContext:
             for branch in self.branches:
                 branch.response = None
                 branch.fork.forget()
+            branches = self.branches
             self.branches = []
             if not self.finished:
                 self.finished = True
-                self.outlet.finished(self)
+                self.outlet.finished(self, branches)
 
 
 def _without_message(outcome: Outcome) -> Outcome:

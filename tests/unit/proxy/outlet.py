@@ -101,7 +101,7 @@ class Outlet:
     def progress(self, fork: Fork, response: Message, now: float) -> None:
         self.log.append(("progress", response.status))
 
-    def finished(self, context: ResponseContext) -> None:
+    def finished(self, context: ResponseContext, branches: Sequence[Branch]) -> None:
         self.finished_contexts += 1
 
     # reading --------------------------------------------------------------------------------------
