@@ -80,7 +80,7 @@ async def _story(world: World, random: Random) -> None:
         call.cancel()
     status = await call.final()
     if status == 200 and not call.dialog.ended:
-        await asyncio.sleep(random.uniform(0.0, 1.0))
+        await asyncio.sleep(random.choice([random.uniform(0.0, 1.0), 40.0]))
         await _hang_up(call, bobs, random)
     await world.settle()
     _check(call, bobs)

@@ -234,8 +234,8 @@ class Agent:
             if machine.flow is flow and not machine.answered:
                 user = machine.user
                 machine.send_failed(self._loop.time())
-                if callable(user):
-                    user(None)
+                if machine.answered and callable(user):
+                    user(None)  # else it is an INVITE with a provisional response, which waits on
         self._user.flow_gone(flow)
 
     def send_failed(self, flow: Flow) -> None:

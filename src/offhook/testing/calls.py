@@ -137,7 +137,13 @@ class OutgoingCall:
     def _cancel(self) -> None:
         if self._machine is not None and not self._machine.answered:
             self._agent.send_cancel(self._machine)
-            self._agent.loop.call_later(GIVE_UP, self._finish, 408, None)
+            self._agent.loop.call_later(GIVE_UP, self._give_up, self._machine)
+
+    def _give_up(self, machine: ClientTransaction) -> None:
+        """No final response 64*T1 after the CANCEL (RFC 3261 9.1)."""
+        if not machine.answered:
+            machine.abandon(self._agent.loop.time())
+            self._finish(408, None)
 
     def _answered(self, response: Message | None) -> None:
         if response is None:

@@ -55,7 +55,8 @@ class ScriptedPhone:
         self._transport = transport
         self._proxy = NextHop(transport, proxy[0], proxy[1], literal=True, server_name=proxy[0])
         suffix = "" if transport == "UDP" else f";transport={transport.lower()}"
-        self.uri = f"sip:{user}@{address[0]}:{address[1]}{suffix}"
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        self.uri = f"sip:{user}@{host}:{address[1]}{suffix}"
         self.contact = f"<{self.uri}>"
         self._registration = self.agent.token()
         self._cseq = 0

@@ -74,6 +74,7 @@ class ServerSettings:
         }
     )
     gateways: Mapping[str, Trunk] = field(default_factory=dict)
+    addresses: Sequence[str] = ()  # of the host, besides those of listeners: for wildcards
     max_transactions: int = 200_000
     timer_slack: float = 0.0  # share of its delay by which a timer may be late
 
@@ -103,7 +104,8 @@ class SimulatedExchange:
     async def start(self) -> None:
         """Open the listeners, make the accounts, run the program's start-up."""
         listeners = self._parse_listeners()
-        hosts = dict.fromkeys(listener.host for listener in listeners)
+        named = [listener.host for listener in listeners if not listener.wildcard]
+        hosts = dict.fromkeys([*named, *self.settings.addresses])
         self.network = network = VirtualNetwork(self.wire, *hosts)
         await self._add_accounts()
         serving = await self._serving(network)
@@ -135,7 +137,8 @@ class SimulatedExchange:
         """Host and port of a listener. Raises StartError if there is none."""
         for listener in self.listeners:
             if listener.transport == transport and profile in ("", listener.profile):
-                return (listener.host, listener.port)
+                host = self.network.addresses[0] if listener.wildcard else listener.host
+                return (host, listener.port)
         raise StartError(f"profile {profile or 'any'} has no {transport} listener")
 
     def bindings_of(self, aor: str) -> Sequence[Binding]:
