@@ -186,7 +186,7 @@ class Engine:
     def _claim(self, incoming: Incoming, now: float) -> bool:
         """We are the user agent server of this request: a merged copy of it gets 482 (RFC 3261
         8.2.2.2)."""
-        self._upstream.accept(incoming, now)
+        self._upstream.accept(incoming, now, waits=False)
         server = incoming.server
         if server is None or self._transactions.claim(server, incoming.core):
             return True

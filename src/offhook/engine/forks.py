@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from offhook.engine.downstream import DownstreamSide
 from offhook.engine.events import Progress, Resolved
 from offhook.engine.incoming import Incoming
-from offhook.engine.parts import Parts
-from offhook.engine.upstream import UpstreamSide
 from offhook.message.message import Message
 from offhook.message.status import reason_for
 from offhook.proxy.branch import Branch

@@ -28,14 +28,15 @@ class UpstreamSide:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def accept(self, incoming: Incoming, now: float) -> None:
-        """Give a request its server transaction, from when on its retransmissions are absorbed."""
+    def accept(self, incoming: Incoming, now: float, *, waits: bool = True) -> None:
+        """Give a request its server transaction, from when on its retransmissions are absorbed.
+        `waits`: False if the final response follows at once."""
         if incoming.server is not None:
             return
         parts = self._parts
         make = ServerInvite if incoming.invite else ServerNonInvite
         flow = self._reply_flow(incoming)
-        machine = make(incoming.key, flow, parts.timers, parts.owner, now)
+        machine = make(incoming.key, flow, parts.timers, parts.owner, now, waits=waits)
         machine.user = incoming
         incoming.server = machine
         parts.transactions.add_server(machine)
@@ -68,7 +69,7 @@ class UpstreamSide:
             if status >= 300:
                 self.send(self._reply_flow(incoming), data)
                 return
-            self.accept(incoming, now)
+            self.accept(incoming, now, waits=status < 200)
         self._respond(incoming, status, data, now)
 
     def _respond(self, incoming: Incoming, status: int, data: bytes, now: float) -> None:

@@ -44,7 +44,7 @@ class Outlet(Downstream, Protocol):
         """A fork has a provisional response."""
 
     def finished(self, context: ResponseContext, branches: Sequence[Branch]) -> None:
-        """Nothing of the context is pending any more; only late 2xx of `branches` may still come."""
+        """Nothing of the context is pending; of `branches` only a late 2xx may still come."""
 
 
 class Fork:

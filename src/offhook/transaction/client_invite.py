@@ -50,19 +50,25 @@ def send_invite(machine: ClientInvite, now: float, _data: bytes) -> bool:
     """Send it, set B, and A on unreliable transports (RFC 3261 17.1.1.2)."""
     timers = machine.timers
     timing = timers.timing
-    # RFC 3261 17.1.1.2: A on unreliable transports only, B on all
-    if not machine.flow.reliable:
-        machine.interval = timing.t1
+    # RFC 3261 17.1.1.2: A on unreliable transports only, B on all; most are answered before the
+    # first A, which sets B then
+    if machine.flow.reliable:
+        timers.start(timing.timer_b, now, machine, Input.TIMER_B)
+    else:
         timers.start(timing.t1, now, machine, Input.TIMER_A)
-    timers.start(timing.timer_b, now, machine, Input.TIMER_B)
     machine.owner.transmit(machine.flow, machine.data)
     return False
 
 
 def repeat_and_reset_a(machine: ClientInvite, now: float, _data: bytes) -> bool:
     """Send the INVITE again; the interval doubles without a limit but B (RFC 3261 17.1.1.2)."""
+    timers = machine.timers
+    if not machine.interval:  # the first time
+        timing = timers.timing
+        machine.interval = t1 = timing.t1
+        timers.start(timing.timer_b - t1, machine.since + t1, machine, Input.TIMER_B)
     machine.interval *= 2  # RFC 3261 17.1.1.2
-    machine.timers.start(machine.interval, now, machine, Input.TIMER_A)
+    timers.start(machine.interval, now, machine, Input.TIMER_A)
     machine.owner.transmit(machine.flow, machine.data)
     return False
 
@@ -185,6 +191,7 @@ class ClientInvite(ClientTransaction):
         self.timers = timers
         self.owner = owner
         self.since = now
+        self.interval = 0.0
         self.user = None
         self.method = "INVITE"
         self.state = State.IDLE

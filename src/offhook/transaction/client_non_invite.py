@@ -46,18 +46,28 @@ def send_request(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
     """Send it, set F, and E on unreliable transports (RFC 3261 17.1.2.2)."""
     timers = machine.timers
     timing = timers.timing
-    # RFC 3261 17.1.2.2: E on unreliable transports only, F on all
-    if not machine.flow.reliable:
-        machine.interval = timing.t1
+    # RFC 3261 17.1.2.2: E on unreliable transports only, F on all; most are answered before the
+    # first E, which sets F then
+    if machine.flow.reliable:
+        timers.start(timing.timer_f, now, machine, Input.TIMER_F)
+    else:
         timers.start(timing.t1, now, machine, Input.TIMER_E)
-    timers.start(timing.timer_f, now, machine, Input.TIMER_F)
     machine.owner.transmit(machine.flow, machine.data)
     return False
+
+
+def _set_f(machine: ClientNonInvite) -> None:
+    """Set F with the first E."""
+    timing = machine.timers.timing
+    machine.interval = t1 = timing.t1
+    machine.timers.start(timing.timer_f - t1, machine.since + t1, machine, Input.TIMER_F)
 
 
 def repeat_and_double_e(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
     """Send the request again; the interval doubles up to T2 (RFC 3261 17.1.2.2)."""
     timers = machine.timers
+    if not machine.interval:
+        _set_f(machine)
     machine.interval = min(2 * machine.interval, timers.timing.t2)  # RFC 3261 17.1.2.2
     timers.start(machine.interval, now, machine, Input.TIMER_E)
     machine.owner.transmit(machine.flow, machine.data)
@@ -67,6 +77,8 @@ def repeat_and_double_e(machine: ClientNonInvite, now: float, _data: bytes) -> b
 def repeat_each_t2(machine: ClientNonInvite, now: float, _data: bytes) -> bool:
     """Send the request again; the interval is T2 from now on (RFC 3261 17.1.2.2)."""
     timers = machine.timers
+    if not machine.interval:
+        _set_f(machine)
     machine.interval = timers.timing.t2  # RFC 3261 17.1.2.2
     timers.start(machine.interval, now, machine, Input.TIMER_E)
     machine.owner.transmit(machine.flow, machine.data)
@@ -159,6 +171,7 @@ class ClientNonInvite(ClientTransaction):
         self.timers = timers
         self.owner = owner
         self.since = now
+        self.interval = 0.0
         self.user = None
         self.method = str(data[: data.find(b" ")], "latin-1")
         self.state = State.IDLE

@@ -204,7 +204,17 @@ class ServerInvite(ServerTransaction):
     _inputs = Input
     state: State
 
-    def __init__(self, key: str, flow: Flow, timers: Timers, owner: Owner, now: float) -> None:
+    def __init__(
+        self,
+        key: str,
+        flow: Flow,
+        timers: Timers,
+        owner: Owner,
+        now: float,
+        *,
+        waits: bool = True,
+    ) -> None:
+        """`waits`: False if a response follows at once, so that no 100 will be owed."""
         self.key = key
         self.flow = flow
         self.timers = timers
@@ -214,7 +224,8 @@ class ServerInvite(ServerTransaction):
         self.state = State.PROCEEDING
         self.last = b""
         self.claimed = ""
-        timers.start(timers.timing.trying, now, self, Input.TIMER_TRYING)
+        if waits:
+            timers.start(timers.timing.trying, now, self, Input.TIMER_TRYING)
 
     @property
     def answered(self) -> bool:

@@ -141,7 +141,17 @@ class ServerNonInvite(ServerTransaction):
     _inputs = Input
     state: State
 
-    def __init__(self, key: str, flow: Flow, timers: Timers, owner: Owner, now: float) -> None:
+    def __init__(
+        self,
+        key: str,
+        flow: Flow,
+        timers: Timers,
+        owner: Owner,
+        now: float,
+        *,
+        waits: bool = True,
+    ) -> None:
+        """`waits`: False if the final response follows at once, so that no 100 will be owed."""
         self.key = key
         self.flow = flow
         self.timers = timers
@@ -151,7 +161,8 @@ class ServerNonInvite(ServerTransaction):
         self.state = State.TRYING
         self.last = b""
         self.claimed = ""
-        timers.start(timers.timing.trying_non_invite, now, self, Input.TIMER_TRYING)
+        if waits:
+            timers.start(timers.timing.trying_non_invite, now, self, Input.TIMER_TRYING)
 
     @property
     def answered(self) -> bool:
