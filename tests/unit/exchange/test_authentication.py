@@ -116,6 +116,21 @@ def test_each_domain_is_its_own_realm(caller: str, realm: str) -> None:
         assert f'realm="{realm}"' in _challenge(answer)
 
 
+@pytest.mark.rfc("3261", "22.3")
+@pytest.mark.parametrize("cold", [False, True])
+def test_credentials_for_us_go_no_further(cold: bool) -> None:
+    """Whoever is called could guess passwords with them, without asking us."""
+    setting = Setting(store=ColdAccounts()) if cold else Setting()
+    other = 'Digest username="a", realm="far.example", nonce="n", uri="sip:x", response="r"'
+    with Bench(setting=setting) as bench:
+        bench.bind("bob", BOB[0])
+        headers = [("Proxy-Authorization", other), ("Proxy-Authorization", "Basic YTpi")]
+        sent = bench.ask_as("alice", *MESSAGE, headers=headers) + bench.advance(0.1)
+        (forwarded,) = [each for each in sent if each.is_request]
+        assert forwarded.get_all("proxy-authorization") == [other, "Basic YTpi"]
+        assert forwarded.get("call-id")
+
+
 # accounts that have to be looked up ---------------------------------------------------------------
 def test_the_account_is_looked_up_once_the_nonce_is_ours() -> None:
     store = ColdAccounts()
