@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from offhook.exchange import Decision, Exchange, Reply, Request
+from offhook.message import Message
 from offhook.testing import Script, Step, World, run
 from tests.sim.stage import HANGS, OPEN, RINGS, TARGET, Play, play, rings_then
 
@@ -123,6 +126,33 @@ def test_branches_can_be_added_and_provisionals_seen() -> None:
     assert seen == [180, 180]
     assert result.statuses == [180, 180, 200]
     assert "CANCEL" in [method for _, method in result.sent("a")]
+
+
+def _fails(_message: Message) -> None:
+    raise RuntimeError("a fault of the program")
+
+
+def _breaks_the_uri(message: Message) -> None:
+    message.uri = "not a uri"
+
+
+@pytest.mark.parametrize("edit", [_fails, _breaks_the_uri])
+def test_an_edit_that_fails_ends_its_branch_at_once(edit: Callable[[Message], None]) -> None:
+    async def handler(request: Request) -> Decision:
+        outcome = await request.fork([TARGET["a"], TARGET["b"]], branch=edit)
+        assert outcome.status == 500
+        return await request.fork(TARGET["b"])
+
+    result = play(handler, {"a": RINGS, "b": rings_then(1.0, 200)})
+    assert result.sent("a") == []
+    assert result.statuses == [180, 200]
+
+
+def test_an_inspection_that_fails_holds_nothing_back() -> None:
+    async def handler(request: Request) -> Decision:
+        return await request.fork(TARGET["a"], reply=_fails)
+
+    assert play(handler, {"a": rings_then(1.0, 200)}).statuses == [180, 200]
 
 
 def test_edits_and_inspection_of_branches() -> None:

@@ -3,10 +3,12 @@ bytes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from offhook.engine.incoming import Incoming
 from offhook.engine.parts import Parts
 from offhook.engine.upstream import UpstreamSide
-from offhook.errors import PeerError
+from offhook.errors import OffhookError, PeerError
 from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.proxy.branch import SILENCE, Branch
@@ -62,10 +64,11 @@ class DownstreamSide:
         incoming = _incoming(branch)
         name = parts.identifiers.branch(incoming.loop_hash)
         machine: ClientTransaction
-        if branch.request is None:
-            data = self._request(incoming, branch, flow, name)
-        else:
-            data = _with_branch(branch.request, flow.via + name)
+        try:
+            data = self._data(incoming, branch, flow, name)
+        except OffhookError as error:  # an edit of the program failed, or broke the message
+            branch.end(error.status if isinstance(error, PeerError) else 500, None, now)
+            return
         if incoming.invite:
             machine = ClientInvite(name, flow, data, parts.timers, parts.owner, now)
             branch.start_timer_c(now)
@@ -76,6 +79,11 @@ class DownstreamSide:
         parts.transactions.add_client(machine)
         parts.ways.use(machine)
         machine.start(now)
+
+    def _data(self, incoming: Incoming, branch: Branch, flow: Flow, name: str) -> bytes:
+        if branch.request is not None:
+            return _with_branch(branch.request, flow.via + name)
+        return self._request(incoming, branch, flow, name)
 
     def _request(self, incoming: Incoming, branch: Branch, flow: Flow, name: str) -> bytes:
         message = incoming.message
@@ -89,8 +97,15 @@ class DownstreamSide:
         routes: list[str] = []
         if not incoming.core.to_tag and message.method in RECORD_ROUTED:
             ends = (caller_end(incoming), callee_end(branch, flow))
+            settings = self._parts.settings
             routes = record_routes(
-                message, incoming.flow, flow, ends=ends, key=self._parts.settings.key
+                message,
+                incoming.flow,
+                flow,
+                ends=ends,
+                key=settings.key,
+                trunk=settings.guarded is not None
+                and is_trunk(settings.guarded, incoming.flow, flow, branch.target.uri),
             )
         return forward(shared, branch.target, flow.via + name, routes)
 
@@ -197,6 +212,13 @@ def _with_branch(request: Message, via: str) -> bytes:
     for value in reversed(vias):
         again.insert("via", value)
     return again.to_bytes()
+
+
+def is_trunk(guarded: Callable[[str], bool], inside: Flow, outside: Flow, uri: str) -> bool:
+    """True if one end of this branch is a guarded host."""
+    parts = split_route_uri(uri.partition("?")[0])
+    name = parts.host if parts is not None else ""
+    return guarded(inside.remote[0]) or guarded(outside.remote[0]) or guarded(name)
 
 
 def caller_end(incoming: Incoming) -> End:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from offhook.engine.incoming import Incoming, OwnReply
 from offhook.exchange.fork import Edit, Fork, ForkOptions
+from offhook.exchange.guarded import guarded_edit, guarded_inspection
 from offhook.exchange.profile import Gateway, Profile
 from offhook.exchange.reply import Reply
 from offhook.exchange.serving import Serving
@@ -168,8 +169,8 @@ class Request:
             grouped(made, by_q=options.by_q),
             options.ring,
             options.first,
-            options.branch,
-            options.reply,
+            guarded_edit(options.branch, self.call_id),
+            guarded_inspection(options.reply, self.call_id),
             decides,
         )
         running = serving.engine.fork(self._incoming, request, serving.clock.now())
