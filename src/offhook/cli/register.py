@@ -13,8 +13,8 @@ import typer
 
 from offhook.auth import DigestClient
 from offhook.cli.options import Authority, ConfigFile, Json, Transport, configuration
-from offhook.cli.printable import printable
 from offhook.cli.passwords import password_from
+from offhook.cli.printable import printable
 from offhook.cli.registration import Registered, Registration
 from offhook.cli.requests import parse_target, with_transport
 from offhook.cli.tool_network import real_link, tls_files

@@ -55,20 +55,23 @@ class DialogRoutes:
 
     def read(self, incoming: Incoming) -> None:
         """Find our Route values and the token, and undo what a strict router did."""
-        self._undo_strict(incoming.message, incoming)
-        if not incoming.core.route:
+        message = incoming.message
+        if "~" in message.uri:
+            self._undo_strict(message, incoming)
+        core = incoming.core
+        if not core.route:
             return
-        mine, incoming.next_route = own_routes(incoming.message, self._ours)
+        mine, incoming.next_route = own_routes(message, self._ours)
         incoming.drop_routes = len(mine)
-        if incoming.core.to_tag:
+        if core.to_tag:
             for route in mine:
                 if route.user and incoming.token is None:
-                    incoming.token = unseal(route.user, incoming.core.call_id, self._settings.key)
+                    incoming.token = unseal(route.user, core.call_id, self._settings.key)
 
     def _undo_strict(self, message: Message, incoming: Incoming) -> None:
         """A strict router puts our Record-Route into the Request-URI and the target last in the
         Route (RFC 3261 16.4)."""
-        if not incoming.core.route or "~" not in message.uri:
+        if not incoming.core.route:
             return
         uri = split_route_uri(message.uri)
         if uri is None or not uri.user or not self._ours(uri):
@@ -97,6 +100,17 @@ class DialogRoutes:
                 self._at_us.clear()
             self._at_us[text] = found
         return found
+
+    def allowed(self, incoming: Incoming) -> bool:
+        """False for a request of one dialog that leads to a gateway which that dialog never was
+        with: a token says who may go on talking, not whom else to call."""
+        guarded, token = self._settings.guarded, incoming.token
+        if guarded is None or token is None or token.trunk:
+            return True
+        uri = split_route_uri((incoming.next_route or incoming.message.uri).partition("?")[0])
+        if uri is None or ";maddr=" in uri.text.lower():
+            return False
+        return not guarded(uri.host)
 
 
 def dialog_target(incoming: Incoming) -> Target:

@@ -8,7 +8,7 @@ every new request, and relays by itself only what belongs to a dialog that it ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Action
@@ -36,6 +36,7 @@ from offhook.transport.flow import Flow, Listener
 
 __all__ = ["Engine"]
 
+Receive = Callable[[Flow, bytes, float], None]
 ICMP_MEMORY = 2.0  # seconds: a port error names requests that are younger than this
 
 
@@ -72,10 +73,10 @@ class Engine:
             origination=self._origination,
         )
 
+        # the first input, bound once: a datagram, or the next octets of a connection
+        self.receive: Receive = self._receiver.receive
+
     # inputs --------------------------------------------------------------------------------------
-    def receive(self, flow: Flow, data: bytes, now: float) -> None:
-        """A datagram, or the next octets of a connection."""
-        self._receiver.receive(flow, data, now)
 
     def flow_accepted(self, flow: Flow, now: float) -> None:
         """A peer connected to us."""

@@ -15,9 +15,10 @@ from offhook.transport.flow import Flow
 __all__ = ["Incoming", "OwnReply"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OwnReply:
-    """A final answer of the application."""
+    """A final answer of the application. Not frozen: one is made for each REGISTER (0.3 µs against
+    0.9)."""
 
     status: int
     reason: str = ""

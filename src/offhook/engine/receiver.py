@@ -132,7 +132,9 @@ class Receiver:
         if core.route or "~" in message.uri:
             self._routes.read(incoming)
         if self._proxy_checks(incoming, now):
-            if incoming.token is not None and not self._routes.at_us(incoming):
+            if not self._routes.allowed(incoming):
+                self._refuse(incoming, Fault(403, "Not of This Dialog"), now)
+            elif incoming.token is not None and not self._routes.at_us(incoming):
                 request = ForkRequest(((dialog_target(incoming),),), decides=True)
                 self._forks.fork(incoming, request, now)
             else:
@@ -207,6 +209,7 @@ class Receiver:
         self._routes.read(incoming)
         at_us = self._routes.at_us(incoming)
         stray = incoming.token is None and (not at_us or self._is_ours(core))
+        stray = stray or not self._routes.allowed(incoming)
         if stray or core.max_forwards <= 0 or validate(message, Role.PROXY) is not None:
             self._counters.stray_acks += 1
         elif at_us:

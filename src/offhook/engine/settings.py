@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from offhook.transaction.timers import Timing
@@ -21,4 +22,7 @@ class EngineSettings:
     timing: Timing = field(default_factory=Timing)
     timer_slack: float = 0.0  # share of its delay by which a timer may be late; see Timers
     max_transactions: int = 200_000  # about 1 GB at 5 kB each: beyond it new requests get 503
+    # True for a host (name or address) that only a dialog which the application routed there may
+    # reach: gateways. None: there is none
+    guarded: Callable[[str], bool] | None = None
     retry_after: int = 5  # seconds told with that 503

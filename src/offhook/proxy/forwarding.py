@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.message.message import Message
-from offhook.proxy.route_token import End, RouteToken, seal, tag_hash
+from offhook.proxy.route_token import ORDINARY, TRUNK, End, RouteToken, seal, tag_hash
 from offhook.proxy.target import Edit, Target
 from offhook.transport.flow import Flow
 from offhook.transport.route_set import bare_uri, replace_routes, route_values
@@ -56,16 +56,22 @@ def forward(shared: Forward, target: Target, via: str, routes: Sequence[str]) ->
 
 
 def record_routes(
-    message: Message, inside: Flow, outside: Flow, *, ends: tuple[End, End], key: bytes
+    message: Message,
+    inside: Flow,
+    outside: Flow,
+    *,
+    ends: tuple[End, End],
+    key: bytes,
+    trunk: bool = False,
 ) -> list[str]:
     """The Record-Route values for a request that came by `inside` and leaves by `outside`, the
     topmost first.
 
     Two where transport, profile or IP version differ, so that each side sees an address it can
-    reach (double Record-Route).
+    reach (double Record-Route). `trunk`: one of the ends is a guarded host.
     """
     core = message.core()
-    token = RouteToken("0", ends[0], ends[1], tag_hash(core.from_tag))
+    token = RouteToken(TRUNK if trunk else ORDINARY, ends[0], ends[1], tag_hash(core.from_tag))
     user = seal(token, core.call_id, key)
     secure = message.uri[:5].lower() == "sips:"
     values = [_value(user, outside, secure)]

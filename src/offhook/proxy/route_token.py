@@ -14,28 +14,35 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from hmac import compare_digest
 
-__all__ = ["End", "RouteToken", "seal", "unseal"]
+__all__ = ["ORDINARY", "TRUNK", "End", "RouteToken", "seal", "unseal"]
 
-_MAC_SIZE = 9  # bytes: 72 bits, 12 characters of base64
+ORDINARY = "0"
+TRUNK = "0t"  # version of a token whose dialog has a guarded host at one end
+_MAC_SIZE = 9  # bytes: 72 bits, 18 hexadecimal digits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class End:
     """How one end of a dialog is reached: by a profile, and by a flow if it has one ("" = by its
-    Contact)."""
+    Contact). Not frozen: made twice for each request of a dialog (0.2 µs against 0.5)."""
 
     profile: str
     flow: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RouteToken:
-    """What a valid token says."""
+    """What a valid token says. Not frozen, as `End`."""
 
     version: str
     caller: End
     callee: End
     caller_tag: str  # short hash of the caller's From tag
+
+    @property
+    def trunk(self) -> bool:
+        """True if the dialog was routed to or from a guarded host."""
+        return self.version.endswith("t")
 
     def destination(self, from_tag: str) -> End:
         """The end that a request with this From tag goes to."""
@@ -49,7 +56,7 @@ def tag_hash(tag: str) -> str:
 
 def _mac(payload: str, call_id: str, key: bytes) -> str:
     text = f"{payload}\0{call_id}".encode("utf-8", "surrogateescape")
-    return urlsafe_b64encode(blake2s(text, key=key, digest_size=_MAC_SIZE).digest()).decode()
+    return blake2s(text, key=key, digest_size=_MAC_SIZE).hexdigest()
 
 
 def _pack(text: str) -> str:

@@ -50,10 +50,10 @@ class ForkRequest:
     decides: bool = False  # the outcome goes upstream by itself
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """How a fork ended. `response` is the best final response, None for one of our own (408, 480,
-    503)."""
+    503). Not frozen: two are made for each request (0.4 µs against 1.6)."""
 
     status: int
     reason: str = ""

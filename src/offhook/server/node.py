@@ -26,7 +26,7 @@ from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import TlsFiles
 from offhook.server.collector import quiet_collector
 from offhook.server.json_value import Json
-from offhook.server.policies import make_gateways, make_profiles
+from offhook.server.policies import guard_of, make_gateways, make_profiles
 from offhook.server.rows import binding_row, connection_row, transaction_row
 from offhook.server.schema import Config
 from offhook.storage.opening import open_storage
@@ -78,6 +78,7 @@ class Node:
                 boot=secrets.token_hex(4),
                 domains=frozenset(config.domains),
                 timer_slack=TIMER_SLACK,
+                guarded=guard_of(gateways),
             )
         )
         tls = config.tls
