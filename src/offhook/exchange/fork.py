@@ -66,7 +66,7 @@ class Fork:
     (timeout, exception) cancels the branches.
     """
 
-    __slots__ = ("_future", "_news", "_request", "_running", "options", "targets")
+    __slots__ = ("_news", "_request", "_running", "_waiters", "options", "targets")
 
     def __init__(
         self, request: Starter, targets: Sequence[TargetLike], options: ForkOptions
@@ -75,7 +75,7 @@ class Fork:
         self.targets = targets
         self.options = options
         self._running: RunningFork | None = None
-        self._future: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
         self._news: asyncio.Queue[Message | None] | None = None
 
     def __await__(self) -> Generator[object, None, Outcome]:
@@ -115,13 +115,15 @@ class Fork:
 
     async def _wait(self) -> Outcome:
         running = self._start()
-        try:
-            if running.outcome is None:
-                self._future = asyncio.get_running_loop().create_future()
-                await self._future
-        finally:
-            if running.open:
-                self._request.abandon_fork(running)
+        if running.open:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.remove(waiter)
+                if running.open and not self._waiters:
+                    self._request.abandon_fork(running)
         outcome = running.outcome
         if outcome is None:
             raise UsageError("this fork was abandoned and has no outcome")
@@ -140,8 +142,9 @@ class Fork:
     # told by the dispatcher ----------------------------------------------------------------------
     def settled(self) -> None:
         """The outcome is there."""
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
         if self._news is not None:
             self._news.put_nowait(None)
 
