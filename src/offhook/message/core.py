@@ -31,6 +31,7 @@ _ADDRESS = re.compile(
     r"<sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#]+@)?(?:[A-Za-z0-9_][A-Za-z0-9_-]*)(?:\.[A-Za-z0-9_-]+)*"
     r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?(?:;transport=[A-Za-z]+)?(?:;lr)?>(?:;tag=([A-Za-z0-9\-.!%*_+`'~=]+))?\Z"
 )
+_CSEQ = re.compile(r"([0-9]{1,9}) ([A-Z]{1,32})\Z")
 _MANDATORY = (
     ("via", "Via"),
     ("from", "From"),
@@ -60,10 +61,7 @@ def read_core(index: dict[str, str]) -> Core:
         transport, host, port, before, branch, after = match.groups()
         top = (branch, host, port, transport, "rport" in before or "rport" in after)
     branch, host, port, transport, rport = top
-    try:
-        sent_by_host = read_host(host)
-    except GrammarError:
-        raise MessageError(400, "Bad Via: bad host") from None
+    sent_by_host = _remembered_host(host) if len(host) < _CACHED else _read_host(host)
     sent_by_port = 0
     if port is not None:
         sent_by_port = int(port)
@@ -112,6 +110,16 @@ def response_key(index: dict[str, str]) -> tuple[str, str]:
         return "", ""
 
 
+def _read_host(host: str) -> str:
+    try:
+        return read_host(host)
+    except GrammarError:
+        raise MessageError(400, "Bad Via: bad host") from None
+
+
+_remembered_host = lru_cache(maxsize=limits.ADDRESS_CACHE)(_read_host)
+
+
 def _missing(index: dict[str, str]) -> MessageError:
     for name, label in _MANDATORY:
         if name not in index:
@@ -138,6 +146,9 @@ def _careful_call_id(value: str) -> str:
 
 @lru_cache(maxsize=limits.ADDRESS_CACHE)  # a fault is not remembered, so no long text is
 def _read_cseq(value: str) -> tuple[int, str]:
+    match = _CSEQ.match(value)
+    if match is not None:
+        return int(match[1]), match[2]
     parts = value.split()
     if len(value) > limits.CACHED_TEXT or len(parts) != 2 or not is_token(parts[1]):
         raise MessageError(400, "Bad CSeq")
@@ -168,8 +179,8 @@ _remembered_tag = lru_cache(maxsize=limits.ADDRESS_CACHE)(_address_tag)
 
 
 def is_plain_address(value: str) -> bool:
-    """True if the fast way proves that this is one address of the usual form, without
-    parameters."""
+    """True if the fast way proves that this is one SIP address of the usual form, without
+    parameters but a tag."""
     return _ADDRESS.match(value) is not None
 
 

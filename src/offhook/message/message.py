@@ -87,6 +87,10 @@ class Message:
         value = self.index.get(name)
         return value if value is None else value.strip(" \t")
 
+    def only(self, name: str) -> str | None:
+        """The value of a header that has one line, None without one or with several."""
+        return None if name in self.repeated else self.get(name)
+
     def get_all(self, name: str) -> list[str]:
         """All value lines of a header in their order, not split at commas."""
         if name not in self.index:
@@ -199,7 +203,8 @@ class Message:
     def to_bytes(self) -> bytes:
         """The message on the wire: untouched lines byte for byte, Content-Length right if the body
         was replaced."""
-        self._follow_body()
+        if self.body is not self.received_body:
+            self._follow_body()
         return self._join([self._start_line(), *self.lines])
 
     def reply(
@@ -255,7 +260,8 @@ class Message:
         missing Content-Length added."""
         if "\n" in uri or "\r" in uri or " " in uri:
             raise UsageError(f"{uri!r} cannot be a Request-URI")
-        self._follow_body()
+        if self.body is not self.received_body:
+            self._follow_body()
         rest = self.lines.copy()
         index = self.index
         if "max-forwards" in index:
@@ -264,17 +270,19 @@ class Message:
             rest.append(f"Max-Forwards: {max_forwards}")
         if "content-length" not in index:
             rest.append(f"Content-Length: {len(self.body)}")  # RFC 3261 16.6 step 9
-        if drop_routes:
+        if drop_routes and "route" in index:
             self._drop_routes(rest, drop_routes)
         out = [f"{self.method} {uri} SIP/2.0", f"Via: {via}"]
-        out += [f"Record-Route: {value}" for value in record_routes]
+        if record_routes:
+            out += [f"Record-Route: {value}" for value in record_routes]
         out += rest
         return self._join(out)
 
     def pop_via(self) -> bytes:
         """The response without its topmost Via value (RFC 3261 16.7 step 3), all other lines byte
         for byte."""
-        self._follow_body()
+        if self.body is not self.received_body:
+            self._follow_body()
         out = [self._start_line(), *self.lines]
         if "via" in self.index:
             place = self.keys.index("via") + 1
@@ -309,13 +317,16 @@ class Message:
         )
 
     def _follow_body(self) -> None:
-        """Correct Content-Length if the body is no longer the received one."""
-        if self.body is not self.received_body:
-            self.set("Content-Length", str(len(self.body)))
-            self.received_body = self.body
+        """Correct Content-Length: the body is no longer the received one."""
+        self.set("Content-Length", str(len(self.body)))
+        self.received_body = self.body
 
     def _drop_routes(self, rest: list[str], count: int) -> None:
         """Remove the first `count` Route values from `rest`, which is parallel to `keys`."""
+        value = self.only("route")
+        if value is not None and "," not in value:
+            del rest[self.keys.index("route")]
+            return
         doomed: list[int] = []
         for place, key in enumerate(self.keys):
             if key != "route" or not count:

@@ -139,7 +139,7 @@ def _ends(message: Message, role: Role) -> Fault | None:
                 return Fault(400, "Bad Contact")
         if "record-route" in index:
             message.typed(RECORD_ROUTE)
-        if role is Role.REGISTRAR:
+        if role is Role.REGISTRAR and not is_plain_address(index["to"]):
             recipient = message.typed(TO)
             if recipient is None or not recipient.uri.is_sip:
                 # RFC 3261 10.3 step 5, RFC 4475 3.3.4

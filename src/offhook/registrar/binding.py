@@ -7,9 +7,13 @@ from dataclasses import dataclass
 __all__ = ["Binding"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Binding:
-    """One registered contact. Times are Unix seconds, so that they outlive the process."""
+    """One registered contact. Times are Unix seconds, so that they outlive the process.
+
+    Never changed once it is made; not frozen, since one is made for each REGISTER (0.5 µs against
+    2.2).
+    """
 
     aor: str  # canonical, as `Uri.aor()` gives it
     contact: str  # the URI as the phone wrote it

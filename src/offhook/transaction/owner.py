@@ -7,7 +7,6 @@ for both. The rules are left to the four machines, finding them to `table`.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import IntEnum
 from typing import ClassVar, Protocol
@@ -58,8 +57,9 @@ class _Nobody:
 NOBODY: Owner = _Nobody()
 
 
-class Transaction(ABC):
-    """What the four machines have in common."""
+class Transaction:
+    """What the four machines have in common. No ABC, whose instance checks cost 0.5 µs each on the
+    path of every response."""
 
     __slots__ = ("flow", "interval", "owner", "since", "state", "timers", "user")
     flow: Flow  # the owner may set another one
@@ -98,24 +98,24 @@ class ServerTransaction(Transaction):
     key: str
     last: bytes
 
-    @abstractmethod
     def retransmission(self, now: float) -> None:
         """The request came again."""
+        raise NotImplementedError
 
-    @abstractmethod
     def respond(self, status: int, data: bytes, now: float) -> None:
         """Send a response; `data` is the whole message. Dropped if the rules forbid it by now."""
+        raise NotImplementedError
 
-    @abstractmethod
     def send_failed(self, now: float) -> None:
         """A response could not be sent. The state stays as it is, so that retransmissions are
         recognised (RFC 6026 8.8).
         """
+        raise NotImplementedError
 
     @property
-    @abstractmethod
     def answered(self) -> bool:
         """True once a final response was sent, or the time for it is over."""
+        raise NotImplementedError
 
     def end(self) -> bool:
         """Leave the owner for good and let go of everything big; returns what an action returns."""
@@ -136,30 +136,30 @@ class ClientTransaction(Transaction):
     data: bytes
     method: str
 
-    @abstractmethod
     def start(self, now: float) -> None:
         """Send the request."""
+        raise NotImplementedError
 
-    @abstractmethod
     def response(self, status: int, now: float) -> bool:
         """A response came: True if the transaction user shall see it, False if it was absorbed
         here.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def send_failed(self, now: float) -> None:
         """The request or the ACK could not be sent (RFC 3261 17.1.4): ends the transaction unless
         it waits for nothing sent.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def abandon(self, now: float) -> None:
         """Give it up: Terminated at once, `ended` is called, `timed_out` is not."""
+        raise NotImplementedError
 
     @property
-    @abstractmethod
     def answered(self) -> bool:
         """True once a final response came or the transaction has ended without one."""
+        raise NotImplementedError
 
     def end(self) -> bool:
         """Leave the owner for good and let go of everything big; returns what an action returns."""

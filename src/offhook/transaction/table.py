@@ -44,7 +44,12 @@ def server_key(core: Core, message: HotMessage) -> str:
     its INVITE.
     """
     method = message.method
-    return _key(core, message, "INVITE" if method == "ACK" else method)
+    if method == "ACK":
+        method = "INVITE"
+    branch = core.branch
+    if branch[:_COOKIE_LENGTH] == COOKIE and len(branch) > _COOKIE_LENGTH:  # RFC 3261 17.2.3
+        return f"{branch}\n{core.sent_by_host}\n{core.sent_by_port}\n{method}"
+    return _key(core, message, method)
 
 
 def cancel_key(core: Core, message: HotMessage) -> str:

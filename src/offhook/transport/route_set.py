@@ -19,9 +19,10 @@ _ROUTE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RouteUri:
-    """The parts of a Route URI that tell whether it is ours."""
+    """The parts of a Route URI that tell whether it is ours. Not frozen: made for each request of a
+    dialog (0.3 µs against 1)."""
 
     text: str
     user: str
@@ -66,6 +67,11 @@ def bare_uri(value: str) -> str:
 def own_routes(message: Message, is_ours: Callable[[RouteUri], bool]) -> tuple[list[RouteUri], str]:
     """The leading Route values that are ours, and the URI of the first that is not ("" if there is
     none)."""
+    only = message.only("route")
+    if only is not None and "," not in only:
+        text = bare_uri(only)
+        route = split_route_uri(text)
+        return ([route], "") if route is not None and is_ours(route) else ([], text)
     mine: list[RouteUri] = []
     for value in route_values(message):
         text = bare_uri(value)
