@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable
 
 import structlog
@@ -14,7 +14,7 @@ from offhook.auth.bans import Bans
 from offhook.auth.nonces import NonceRegistry
 from offhook.engine.engine import Engine
 from offhook.engine.settings import EngineSettings
-from offhook.errors import StorageError
+from offhook.errors import OffhookError, StartError, StorageError
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
@@ -22,6 +22,7 @@ from offhook.exchange.handlers import Hook, Periodic
 from offhook.exchange.serving import Clock, Serving
 from offhook.registrar.binding import Binding
 from offhook.runtime.driver import Driver
+from offhook.runtime.network import Network
 from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import TlsFiles
 from offhook.server.collector import quiet_collector
@@ -36,22 +37,31 @@ from offhook.transport.flow import Listener
 __all__ = ["Node"]
 
 EXPIRY_PERIOD = 1.0  # seconds between looks for expired bindings
-TIMER_GRAIN = 0.01
 TIMER_SLACK = 0.05  # share of its delay by which a SIP timer may be late: they wake together
 DRAIN_STEP = 0.05  # seconds between looks whether transactions are left
 
 log = structlog.get_logger()
 
 
+NetworkMaker = Callable[[TlsFiles], Network]
+
+
+def _sockets(tls: TlsFiles) -> Network:
+    return SocketNetwork(tls=tls)
+
+
 class Node:
     """One server. `start` opens what `stop` closes."""
 
-    def __init__(self, config: Config, exchange: Exchange) -> None:
+    def __init__(
+        self, config: Config, exchange: Exchange, network: NetworkMaker = _sockets
+    ) -> None:
         self._config = config
         self._exchange = exchange
+        self._make_network = network
         self._storage: Storage | None = None
         self._driver: Driver | None = None
-        self._network: SocketNetwork | None = None
+        self._network: Network | None = None
         self._dispatcher: Dispatcher | None = None
         self._flow_bindings: FlowBindings | None = None
         self._bans = Bans()
@@ -82,8 +92,8 @@ class Node:
             )
         )
         tls = config.tls
-        network = self._network = SocketNetwork(
-            tls=TlsFiles(
+        network = self._network = self._make_network(
+            TlsFiles(
                 certificate=str(tls.certificate or ""),
                 key=str(tls.key or ""),
                 authority=str(tls.ca or ""),
@@ -105,12 +115,12 @@ class Node:
             bans=self._bans,
             random_hex=lambda: secrets.token_hex(8),
         )
+        self._exchange.bind(serving)
         self._flow_bindings = FlowBindings(storage.bindings)
         self._dispatcher = Dispatcher(serving, self._exchange.handlers, self._connection_lost)
         self._driver = Driver(engine, network, self._dispatcher, self._failure)
-        self._exchange.bind(serving)
         for hook in self._exchange.handlers.startup:
-            await _call(hook)
+            await _start_up(hook)
         self.listeners = await self._driver.listen(config.listeners())
         self._start_tasks()
         quiet_collector()
@@ -253,6 +263,17 @@ async def _call(hook: Hook) -> None:
     result = hook()
     if isawaitable(result):
         await result
+
+
+async def _start_up(hook: Hook) -> None:
+    try:
+        await _call(hook)
+    except OffhookError:
+        raise
+    except Exception as error:
+        name = getattr(hook, "__name__", "startup")
+        told = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise StartError(f"startup function {name}: {told}") from error
 
 
 async def _repeat(periodic: Periodic) -> None:

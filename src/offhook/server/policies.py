@@ -4,15 +4,14 @@ registrar's limits."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from offhook.auth.nonces import NonceRegistry
 from offhook.auth.server import DigestGuard
-from offhook.errors import StartError
 from offhook.exchange.profile import Gateway, Profile
 from offhook.message.uri import parse_uri
 from offhook.registrar.registration import RegistrarPolicy
 from offhook.server import schema
+from offhook.server.config import gateway_password
 from offhook.transport.next_hop import is_literal
 
 __all__ = ["guard_of", "make_gateways", "make_profiles"]
@@ -59,7 +58,7 @@ def guard_of(gateways: Mapping[str, Gateway]) -> Callable[[str], bool] | None:
 
 
 def _gateway(name: str, section: schema.Gateway) -> Gateway:
-    password = _password(name, section.password_file) if section.password_file else ""
+    password = gateway_password(name, section)
     return Gateway(
         name,
         section.uri,
@@ -68,11 +67,3 @@ def _gateway(name: str, section: schema.Gateway) -> Gateway:
         lambda: password,
         section.peers,
     )
-
-
-def _password(name: str, path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise StartError(f"gateways.{name}.password_file: {path}: {reason}") from None

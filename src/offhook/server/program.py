@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 
 from offhook.errors import ConfigurationError, UsageError
@@ -21,23 +22,31 @@ def load_program(program: str | None) -> Exchange:
     ConfigurationError, one line."""
     if program is None:
         return Exchange()
+    module_name, _, name = program.partition(":")
+    if not module_name:
+        raise ConfigurationError([f'"{program}": name a program as PROGRAM.py or module:name'])
     try:
         if program.endswith(".py"):
             return _only_exchange(_from_file(Path(program)), program)
-        module_name, _, name = program.partition(":")
+        _find_also_in(Path.cwd())
         module = importlib.import_module(module_name)
     except ConfigurationError:
         raise
-    except UsageError as error:
-        raise ConfigurationError([f"{program}: {error}"]) from error
     except Exception as error:
-        raise ConfigurationError([f"{program}: {_where(error)}"]) from error
+        raise ConfigurationError([f"{program}: {_where(error, program)}"]) from error
     if not name:
         return _only_exchange(module, program)
     found = getattr(module, name, None)
     if not isinstance(found, Exchange):
         raise ConfigurationError([f"{program}: {name} is no Exchange"])
     return found
+
+
+def _find_also_in(folder: Path) -> None:
+    """Let a program import its neighbours. Last, so that they hide nothing that is installed."""
+    path = str(folder.absolute())
+    if path not in sys.path:
+        sys.path.append(path)
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -50,6 +59,7 @@ def _from_file(path: Path) -> ModuleType:
         raise ConfigurationError([f"{path}: not a Python file"])
     module = importlib.util.module_from_spec(spec)
     sys.modules[MODULE_NAME] = module
+    _find_also_in(path.parent)
     spec.loader.exec_module(module)
     return module
 
@@ -62,14 +72,14 @@ def _only_exchange(module: ModuleType, program: str) -> Exchange:
     return next(iter(found.values()))
 
 
-def _where(error: Exception) -> str:
-    """The error with the last line of the program that it passed."""
-    trace = error.__traceback__
-    line = 0
-    while trace is not None:
-        line = trace.tb_lineno
-        trace = trace.tb_next
-    told = f"{type(error).__name__}: {error}"
-    if isinstance(error, SyntaxError):
-        return told
-    return f"line {line}: {told}"
+def _where(error: Exception, program: str) -> str:
+    """The error in one line, with the last line of a file that was being loaded."""
+    text = str(error).partition("\n")[0]
+    told = text if isinstance(error, UsageError) else f"{type(error).__name__}: {text}"
+    place = ""
+    for frame, line in walk_tb(error.__traceback__):
+        code = frame.f_code
+        if code.co_name == "<module>":
+            file = Path(code.co_filename).name
+            place = f"line {line}: " if file == Path(program).name else f"{file} line {line}: "
+    return told if isinstance(error, SyntaxError) else place + told

@@ -8,7 +8,7 @@ from offhook.engine.incoming import Incoming
 from offhook.registrar.binding import Binding
 from offhook.server.json_value import Json
 from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
-from offhook.transport.flow import Flow
+from offhook.transport.flow import Address, Flow
 
 __all__ = ["binding_row", "connection_row", "transaction_row"]
 
@@ -39,7 +39,7 @@ def transaction_row(transaction: Transaction) -> Mapping[str, Json]:
         "kind": "client",
         "method": "",
         "state": transaction.state.name.lower(),
-        "remote": "{}:{}".format(*transaction.flow.remote),
+        "remote": _host_and_port(transaction.flow.remote),
         "transport": transaction.flow.transport,
         "call_id": "",
     }
@@ -57,8 +57,13 @@ def connection_row(flow: Flow) -> Mapping[str, Json]:
     """One open connection."""
     return {
         "transport": flow.transport,
-        "local": "{}:{}".format(*flow.local),
-        "remote": "{}:{}".format(*flow.remote),
+        "local": _host_and_port(flow.local),
+        "remote": _host_and_port(flow.remote),
         "profile": flow.profile,
         "flow": flow.name,
     }
+
+
+def _host_and_port(address: Address) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,19 +1,18 @@
-"""Profiles and gateways from their configuration sections."""
+"""From the configuration to what routing uses."""
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
-from offhook.auth.nonces import NonceRegistry
+from offhook.auth import NonceRegistry
 from offhook.errors import StartError
-from offhook.exchange.profile import Gateway
 from offhook.server.config import load_text
 from offhook.server.policies import guard_of, make_gateways, make_profiles
 
-TWO_PROFILES = """
+TEXT = """
+domains = ["example.com"]
 [profiles.internal]
 listen = ["udp:127.0.0.1:5060"]
 digest = ["SHA-256", "MD5"]
@@ -22,84 +21,83 @@ listen = ["udp:127.0.0.1:5080"]
 authenticate = false
 [registrar]
 min_expires = 30
-max_contacts = 3
-"""
-
-
-def test_profiles_have_their_policy() -> None:
-    profiles = make_profiles(load_text(TWO_PROFILES), NonceRegistry(b"k" * 16))
-    internal, external = profiles["internal"], profiles["external"]
-    assert (internal.authenticate, internal.registrar, internal.open) == (True, True, False)
-    assert (external.authenticate, external.registrar, external.open) == (False, False, False)
-    assert (internal.policy.minimum, internal.policy.max_contacts) == (30, 3)
-    asked = internal.guard.challenge("example.com", source="192.0.2.1", now=1.0)
-    assert [("SHA-256" in value, "MD5" in value) for value in asked] == [
-        (True, False),
-        (False, True),
-    ]
-
-
-def test_profiles_share_one_record_of_nonces() -> None:
-    nonces = NonceRegistry(b"k" * 16)
-    profiles = make_profiles(load_text(TWO_PROFILES), nonces)
-    values = [
-        profile.guard.challenge("example.com", source="192.0.2.1", now=1.0)[0]
-        for profile in profiles.values()
-    ]
-    assert values[0].split("nonce=")[1] != values[1].split("nonce=")[1]
-
-
-def _with_gateway(path: Path) -> str:
-    return f"""{TWO_PROFILES}
+max_expires = 600
+default_expires = 300
+max_contacts = 2
 [gateways.carrier]
 uri = "sip:sip.carrier.example"
 profile = "external"
-username = "me"
-password_file = "{path}"
+username = "4711"
+password_file = "secret"
+peers = ["198.51.100.0/24"]
+[gateways.peer]
+uri = "sip:203.0.113.5"
+profile = "external"
 """
 
 
-def test_a_gateway_reads_its_password(tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text("open sesame\n", encoding="utf-8")
-    gateway = make_gateways(load_text(_with_gateway(secret)))["carrier"]
-    assert (gateway.username, gateway.password()) == ("me", "open sesame")
-    assert "sesame" not in repr(gateway)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "secret").write_text("pass word \r\nsecond line\n", encoding="utf-8")
+    return tmp_path
 
 
-def test_an_unreadable_password_is_one_line(tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text("x", encoding="utf-8")
-    config = load_text(_with_gateway(secret))
-    secret.unlink()
-    with pytest.raises(StartError, match=r"^gateways\.carrier\.password_file: .*: No such file"):
-        make_gateways(config)
-    secret.write_bytes(b"\xff\xfe")
-    with pytest.raises(StartError, match="not UTF-8 text"):
-        make_gateways(config)
-
-
-class TestGuard:
-    def test_no_gateway_no_guard(self) -> None:
-        assert guard_of({}) is None
-
-    @pytest.mark.parametrize(
-        ("host", "guarded"),
-        [
-            ("sip.carrier.example", True),
-            ("SIP.Carrier.example", True),
-            ("198.51.100.9", True),
-            ("192.0.2.1", False),
-            ("carrier.example", False),
-        ],
+def test_profiles(folder: Path) -> None:
+    profiles = make_profiles(load_text(TEXT, folder), NonceRegistry(b"k" * 16))
+    internal, external = profiles["internal"], profiles["external"]
+    assert (internal.name, internal.authenticate, internal.registrar) == ("internal", True, True)
+    assert (external.authenticate, external.registrar, external.open) == (False, False, False)
+    asked = internal.guard.challenge("example.com", source="9.9.9.9", now=0.0)
+    assert ["SHA-256" in each for each in asked] == [True, False]
+    policy = internal.policy
+    assert (policy.minimum, policy.maximum, policy.default, policy.max_contacts) == (
+        30,
+        600,
+        300,
+        2,
     )
-    def test_names_and_peers(self, host: str, guarded: bool) -> None:
-        gateway = Gateway(
-            "carrier",
-            "sip:sip.carrier.example",
-            "external",
-            peers=(ip_network("198.51.100.0/24"),),
-        )
-        guard = guard_of({"carrier": gateway})
-        assert guard is not None
-        assert guard(host) is guarded
+    assert external.policy == policy
+
+
+def test_profiles_share_one_record_of_nonces(folder: Path) -> None:
+    nonces = NonceRegistry(b"k" * 16)
+    profiles = make_profiles(load_text(TEXT, folder), nonces)
+    for profile in profiles.values():
+        (asked, *_) = profile.guard.challenge("r", source="9.9.9.9", now=0.0)
+        nonce = asked.partition('nonce="')[2].partition('"')[0]
+        assert nonces.use(nonce, 1, 0.0)
+
+
+def test_gateways(folder: Path) -> None:
+    gateways = make_gateways(load_text(TEXT, folder))
+    carrier, peer = gateways["carrier"], gateways["peer"]
+    assert (carrier.name, carrier.uri, carrier.profile) == (
+        "carrier",
+        "sip:sip.carrier.example",
+        "external",
+    )
+    assert (carrier.username, carrier.password()) == ("4711", "pass word ")  # the first line
+    assert carrier.is_peer("198.51.100.7")
+    assert (peer.username, peer.password(), peer.peers) == ("", "", ())
+
+
+def test_an_unreadable_password_file(folder: Path) -> None:
+    config = load_text(TEXT, folder)
+    (folder / "secret").unlink()
+    with pytest.raises(StartError, match=r"gateways\.carrier\.password_file") as caught:
+        make_gateways(config)
+    assert "\n" not in str(caught.value)
+    (folder / "secret").write_bytes(b"\xff\xfe")
+    with pytest.raises(StartError, match=r"gateways\.carrier\.password_file"):
+        make_gateways(config)
+
+
+def test_hosts_of_gateways_are_guarded(folder: Path) -> None:
+    guarded = guard_of(make_gateways(load_text(TEXT, folder)))
+    assert guarded is not None
+    assert guarded("SIP.carrier.example")
+    assert guarded("203.0.113.5")
+    assert guarded("198.51.100.200")
+    assert not guarded("203.0.113.6")
+    assert not guarded("carrier.example")
+    assert guard_of({}) is None
