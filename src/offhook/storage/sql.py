@@ -13,6 +13,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import event
@@ -63,6 +64,8 @@ class SqlStorage:
         """Make the tables and load the bindings. Raises StartError, with everything closed
         again."""
         try:
+            # first without the pool, whose connections outlive their failure by a thread
+            await asyncio.to_thread(_probe, self._file)
             async with self._writer.begin() as connection:
                 await _prepare(connection)
                 self._data_version = await _data_version(connection)
@@ -180,3 +183,11 @@ def _start_cause(file: Path, error: BaseException) -> str:
     if not os.access(file if file.exists() else folder, os.W_OK):
         return f"no permission to write {'it' if file.exists() else f'in {folder}'}"
     return first_line(error)
+
+
+def _probe(file: Path) -> None:
+    """Open the file for writing, as the server will. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA schema_version").fetchone()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
