@@ -6,6 +6,7 @@ told twice.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -17,6 +18,9 @@ from offhook.server.schema import Config, Profile
 from offhook.transport import Listener
 
 __all__ = ["Fault", "cross_faults", "missing_files"]
+
+
+PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ def _profiles(config: Config) -> Iterator[Fault]:
     if not config.profiles:
         yield Fault(("profiles",), "is empty; define one, as in [profiles.internal]")
     for name, profile in config.profiles.items():
+        if PROFILE_NAME.fullmatch(name) is None:  # it is written into Record-Route URIs
+            yield Fault(("profiles", name), "is no name; use letters, digits, - and _")
         yield from _profile(("profiles", name), profile)
 
 

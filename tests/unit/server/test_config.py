@@ -192,6 +192,11 @@ P = '[profiles.p]\nlisten = ["udp:127.0.0.1:5060"]\n'
 G = '[gateways.g]\nuri = "sip:h"\nprofile = "internal"\n'
 
 BROKEN = [
+    (
+        '[profiles."in~side"]\nlisten = ["udp:127.0.0.1:5060"]',
+        "offhook.toml: profiles.in~side",
+        "use letters, digits, - and _",
+    ),
     # text, what the one fault starts with, what it says
     ("domains = ", "offhook.toml: not valid TOML", "Invalid value"),
     ("[log\n", "offhook.toml: not valid TOML", "line 1"),
