@@ -25,8 +25,8 @@ Failure = Callable[[BaseException], None]
 class Driver:
     """Joins an engine, a network and an application on the running event loop. A `network.Sink`.
 
-    `failure` is told of an exception that the
-    engine or the application let out: it costs that input, never the driver.
+    `failure` is told of an exception that the engine or the application let out: it costs that
+    input, never the driver.
     """
 
     def __init__(
@@ -75,32 +75,27 @@ class Driver:
 
     def flow_accepted(self, flow: Flow) -> None:
         """A peer connected to us."""
-        self.engine.flow_accepted(flow, self.network.now())
+        self._feed(self.engine.flow_accepted, flow)
 
     def flow_opened(self, ticket: int, flow: Flow) -> None:
         """The answer to `Open`."""
-        self.engine.flow_opened(ticket, flow, self.network.now())
-        self._events()
+        self._feed(self.engine.flow_opened, ticket, flow)
 
     def open_failed(self, ticket: int, reason: str) -> None:
         """The other answer to `Open`."""
-        self.engine.open_failed(ticket, self.network.now())
-        self._events()
+        self._feed(self.engine.open_failed, ticket)
 
     def flow_lost(self, flow: Flow, reason: str) -> None:
         """A connection ended."""
-        self.engine.flow_lost(flow, reason, self.network.now())
-        self._events()
+        self._feed(self.engine.flow_lost, flow, reason)
 
     def send_failed(self, flow: Flow) -> None:
         """A datagram did not arrive."""
-        self.engine.send_failed(flow, self.network.now())
-        self._events()
+        self._feed(self.engine.send_failed, flow)
 
     def resolved(self, ticket: int, addresses: Sequence[str]) -> None:
         """The answer to `Resolve`."""
-        self.engine.resolved(ticket, addresses, self.network.now())
-        self._events()
+        self._feed(self.engine.resolved, ticket, addresses)
 
     def flush(self) -> None:
         """The end of a batch, or of a decision made outside one: everything asked for is done, the
@@ -124,6 +119,13 @@ class Driver:
         self._arm()
 
     # inside --------------------------------------------------------------------------------------
+    def _feed(self, tell: Callable[..., None], *what: object) -> None:
+        try:
+            tell(*what, self.network.now())
+        except Exception as error:
+            self._failure(error)
+        self._events()
+
     def _events(self) -> None:
         engine = self.engine
         while engine.has_events:
