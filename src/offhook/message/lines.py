@@ -37,6 +37,17 @@ def has_stray_end(head: bytes) -> bool:
 def split_head(data: bytes) -> tuple[list[str], int, str]:
     """The lines of a head (the start line first, folded lines still apart), where the body begins,
     and what is wrong with the line ends ("" if nothing). A stray CR or LF becomes a space."""
+    end = data.find(CRLF_END)
+    if end >= 0:
+        lines = data[:end].decode("utf-8", "surrogateescape").split("\r\n")
+        rest = "".join(lines)
+        if "\n" not in rest and "\r" not in rest:
+            return lines, end + 4, ""
+    return _split_unusual(data)
+
+
+def _split_unusual(data: bytes) -> tuple[list[str], int, str]:
+    """As `split_head`, for a head with bare LF, with stray ends or without an empty line."""
     fault = ""
     mark = head_mark(data)
     end = data.find(mark) if mark else -1

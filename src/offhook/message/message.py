@@ -43,7 +43,7 @@ class Message:
         "fault",
         "index",
         "is_request",
-        "keys",
+        "known_keys",
         "lines",
         "method",
         "reason",
@@ -64,13 +64,24 @@ class Message:
         self.reason = ""
         self.body = b""
         self.lines: list[str] = []
-        self.keys: list[str] = []
+        self.known_keys: list[str] | None = None
         self.index: dict[str, str] = {}
-        self.repeated: list[str] = []
+        self.repeated: Sequence[str] = ()
         self.fault = ""
         self.received_body = b""
         self.core_values: Core | None = None
         self.typed_values: dict[str, object] | None = None
+
+    @property
+    def keys(self) -> list[str]:
+        """The canonical names of the lines, found when first asked: a message that passes unedited
+        does without."""
+        keys = self.known_keys
+        if keys is None:
+            parts = [line.partition(":") for line in self.lines]
+            # a name is never folded (RFC 3261 25.1, HCOLON)
+            keys = self.known_keys = [canonical(raw) if colon else "" for raw, colon, _ in parts]
+        return keys
 
     # Reading
 
@@ -133,10 +144,10 @@ class Message:
     def append(self, name: str, value: str) -> None:
         """As `add`, without reading the index anew: for building a message line by line."""
         key = _checked(name, value)
-        self.lines.append(f"{written(name)}: {value}")
         self.keys.append(key)
+        self.lines.append(f"{written(name)}: {value}")
         if self.index.setdefault(key, value) is not value:
-            self.repeated.append(key)
+            self.repeated = [*self.repeated, key]
 
     def insert(self, name: str, value: str) -> None:
         """Add a header line above the others of its name, or above all lines if there is none."""
@@ -155,23 +166,21 @@ class Message:
             self.rebuild_index()
 
     def _put(self, place: int, key: str, line: str) -> None:
-        self.lines.insert(place, line)
         self.keys.insert(place, key)
+        self.lines.insert(place, line)
         self.rebuild_index()
 
     def rebuild_index(self) -> None:
         """Read names and first values from the lines anew and forget what was parsed."""
-        self.keys.clear()
+        self.known_keys = None
         self.index.clear()
-        self.repeated.clear()
-        for line in self.lines:
-            raw, colon, value = line.partition(":")
-            key = canonical(raw) if colon else ""  # a name is never folded (RFC 3261 25.1, HCOLON)
-            self.keys.append(key)
+        repeated: list[str] = []
+        for line, key in zip(self.lines, self.keys, strict=True):
             if key in self.index:
-                self.repeated.append(key)
+                repeated.append(key)
             else:
-                self.index[key] = unfold(value).strip(" \t")
+                self.index[key] = unfold(line.partition(":")[2]).strip(" \t")
+        self.repeated = repeated
         self.core_values = None
         self.typed_values = None
 
@@ -182,8 +191,8 @@ class Message:
         other.method, other.uri, other.version = self.method, self.uri, self.version
         other.status, other.reason = self.status, self.reason
         other.body, other.received_body = self.body, self.received_body
-        other.lines, other.keys = self.lines.copy(), self.keys.copy()
-        other.index, other.repeated = self.index.copy(), self.repeated.copy()
+        other.lines, other.known_keys = self.lines.copy(), self.keys.copy()
+        other.index, other.repeated = self.index.copy(), self.repeated
         other.fault, other.core_values = self.fault, self.core_values
         return other
 
@@ -194,7 +203,7 @@ class Message:
             return
         value = stamped(self.index["via"], received, rport)
         self.index["via"] = value
-        self.lines[self.keys.index("via")] = f"Via: {value}"
+        self.lines[self._via_place()] = f"Via: {value}"
         if self.typed_values is not None:
             self.typed_values.pop("via", None)
 
@@ -265,7 +274,7 @@ class Message:
         rest = self.lines.copy()
         index = self.index
         if "max-forwards" in index:
-            rest[self.keys.index("max-forwards")] = f"Max-Forwards: {max_forwards}"
+            rest[self._place("max-forwards", "Max-Forwards")] = f"Max-Forwards: {max_forwards}"
         else:
             rest.append(f"Max-Forwards: {max_forwards}")
         if "content-length" not in index:
@@ -285,7 +294,7 @@ class Message:
             self._follow_body()
         out = [self._start_line(), *self.lines]
         if "via" in self.index:
-            place = self.keys.index("via") + 1
+            place = self._via_place() + 1
             value = self.index["via"]
             further = split_commas(value)[1:] if "," in value else None
             if further:
@@ -304,6 +313,17 @@ class Message:
     def _join(self, out: list[str]) -> bytes:
         out.append("\r\n")
         return "\r\n".join(out).encode("utf-8", "surrogateescape") + self.body
+
+    def _place(self, name: str, spelling: str) -> int:
+        """Where the first line of a header is that is there; `spelling` is how most write it."""
+        if name not in self.repeated:
+            line = f"{spelling}: {self.index[name]}"
+            if line in self.lines:
+                return self.lines.index(line)
+        return self.keys.index(name)
+
+    def _via_place(self) -> int:
+        return 0 if self.lines[0][:5] == "Via: " else self.keys.index("via")
 
     def _lines_of(self, name: str) -> list[str]:
         return [line for key, line in zip(self.keys, self.lines, strict=True) if key == name]
@@ -325,7 +345,7 @@ class Message:
         """Remove the first `count` Route values from `rest`, which is parallel to `keys`."""
         value = self.only("route")
         if value is not None and "," not in value:
-            del rest[self.keys.index("route")]
+            del rest[self._place("route", "Route")]
             return
         doomed: list[int] = []
         for place, key in enumerate(self.keys):

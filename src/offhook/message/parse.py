@@ -23,6 +23,7 @@ _VERSION = re.compile(r"[Ss][Ii][Pp]/[0-9]{1,3}\.[0-9]{1,3}\Z")
 _METHOD = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,128}\Z")
 _HEAD = limits.DATAGRAM + 4
 _METHODS = frozenset({"ACK", "BYE", "CANCEL", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "REGISTER"})
+_STATUSES = {str(status): status for status in range(100, 700)}
 _OCTETS = {str(count): count for count in range(1024)}
 
 
@@ -55,7 +56,6 @@ def parse(data: bytes) -> Message:
 def _index(message: Message, lines: list[str]) -> None:
     """Fill the index; the loop that every header line of every message goes through."""
     index = message.index
-    add = message.keys.append
     names = SPELLINGS
     for line in lines:
         raw, _, value = line.partition(": ")
@@ -68,9 +68,8 @@ def _index(message: Message, lines: list[str]) -> None:
             raw, colon, value = line.partition(":")
             key = canonical(raw) if colon else ""
             value = value.strip(" \t")
-        add(key)
         if key in index:
-            message.repeated.append(key)
+            message.repeated = [*message.repeated, key]
         else:
             index[key] = value
     message.lines = lines
@@ -92,6 +91,11 @@ def _index_folded(message: Message, lines: list[str]) -> None:
 
 def _read_start(message: Message, line: str) -> str:
     """Read the start line; the fault found, if it can be answered."""
+    if line[:8] == "SIP/2.0 " and line[8:11] in _STATUSES and line[11:12] == " ":
+        message.is_request = False
+        message.status = _STATUSES[line[8:11]]
+        message.reason = line[12:]
+        return ""
     parts = line.split(" ")
     if len(parts) == 3 and parts[2] == "SIP/2.0":
         method = parts[0]
