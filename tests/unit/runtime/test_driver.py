@@ -233,7 +233,11 @@ def test_an_application_that_raises_costs_that_event_only() -> None:
 class Faulty(Engine):
     """Every input raises."""
 
-    def receive(self, flow: Flow, data: bytes, now: float) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
+        super().__init__(settings)
+        self.receive = self._receive
+
+    def _receive(self, flow: Flow, data: bytes, now: float) -> None:
         raise ValueError("receive")
 
     def flow_accepted(self, flow: Flow, now: float) -> None:
