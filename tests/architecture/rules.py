@@ -87,7 +87,7 @@ FORBIDDEN_WORDS = ("TODO", "FIXME", "XXX")
 
 # Functions that may take more positional parameters: "path:function" -> why.
 MORE_PARAMETERS: dict[str, str] = {
-    f"src/offhook/transaction/{name}.py:__init__": "made for every branch: keywords cost a third more"
+    f"src/offhook/transaction/{name}.py:__init__": "made for every branch; keywords cost a third"
     for name in ("client_invite", "client_non_invite")
 }
 

@@ -117,8 +117,7 @@ class DatagramSocket(ABC):
         """The remembered flows to a remote address."""
 
     def send(self, flow: DatagramFlow, data: bytes) -> None:
-        """Send, or queue while the kernel's buffer is full. Never raises for what the network says.
-        """
+        """Send, or queue while the kernel is full. Never raises for what the network says."""
         if self._queue:
             self._enqueue(flow, data)
             return

@@ -49,7 +49,7 @@ class Link:
         make = ClientInvite if invite else ClientNonInvite
         self.client = make("z9hG4bK1", flow, REQUEST, self.timers, self, 0.0)
 
-    def transmit(self, flow: Flow, data: bytes) -> None:  # noqa: ARG002 - the contract's
+    def transmit(self, flow: Flow, data: bytes) -> None:
         copies = 1
         if not self.flow.reliable:
             copies = (self.chance.random() >= self.loss) + (self.chance.random() < 0.1)
@@ -61,7 +61,7 @@ class Link:
     def trying(self, transaction: ServerTransaction, now: float) -> None:
         transaction.respond(100, b"100", now)
 
-    def timed_out(self, transaction: Transaction, now: float) -> None:  # noqa: ARG002
+    def timed_out(self, transaction: Transaction, now: float) -> None:
         self.timed.append(transaction)
 
     def ended(self, transaction: Transaction) -> None:

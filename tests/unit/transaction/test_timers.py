@@ -134,7 +134,7 @@ def test_an_endless_chain_does_not_hold_the_loop() -> None:
 
 
 class Faulty:
-    def fire(self, letter: int, now: float) -> None:  # noqa: ARG002 - the contract's
+    def fire(self, letter: int, now: float) -> None:
         raise UsageError("a fault of ours")
 
 
