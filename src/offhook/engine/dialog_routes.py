@@ -39,6 +39,7 @@ class DialogRoutes:
         # a domain that is an address counts with our ports only: every phone on that machine has it
         self._names = frozenset(name for name in settings.domains if not is_literal(name))
         self._at_us: dict[str, bool] = {}  # by Request-URI
+        self._our_places: set[str] = set()  # what follows the user part in Route URIs of ours
         self.via_marks: tuple[str, ...] = ()  # beginnings of the Via values that we write
 
     def add_own(self, host: str, port: int) -> None:
@@ -61,12 +62,30 @@ class DialogRoutes:
         core = incoming.core
         if not core.route:
             return
+        user, _, place = core.route.partition("@")
+        if (
+            place in self._our_places
+            and user[:4] == "sip:"
+            and message.only("route") == f"<{core.route}>"
+        ):
+            incoming.drop_routes = 1  # one Route, spelled as we do: no need to take it apart
+            if core.to_tag:
+                incoming.token = unseal(user[4:], core.call_id, self._settings.key)
+            return
         mine, incoming.next_route = own_routes(message, self._ours)
         incoming.drop_routes = len(mine)
+        if mine and mine[0].user and core.route[:4] == "sip:":
+            self._remember_place(mine[0])
         if core.to_tag:
             for route in mine:
                 if route.user and incoming.token is None:
                     incoming.token = unseal(route.user, core.call_id, self._settings.key)
+
+    def _remember_place(self, route: RouteUri) -> None:
+        """What follows the user part in a Route of ours, spelled as we do."""
+        place = route.text.partition("@")[2]
+        if len(self._our_places) < VIA_MARKS:
+            self._our_places.add(place)
 
     def _undo_strict(self, message: Message, incoming: Incoming) -> None:
         """A strict router puts our Record-Route into the Request-URI and the target last in the

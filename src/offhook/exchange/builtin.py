@@ -180,4 +180,6 @@ def _unsupported(request: Request, header: str, had: frozenset[str]) -> OwnReply
 
 def proxy_require(request: Request) -> OwnReply | None:
     """420 for what a proxy is required to have; we have none of it."""
+    if request.message.get("proxy-require") is None:
+        return None
     return _unsupported(request, "proxy-require", frozenset())

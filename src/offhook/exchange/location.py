@@ -16,6 +16,8 @@ __all__ = ["Location", "lookup_now", "phones_of"]
 
 def phones_of(bindings: Sequence[Binding], unix: float) -> list[Target]:
     """The phones of an AoR, by falling q; one target an instance, with its flows newest first."""
+    if not bindings:
+        return []
     return [binding_target(ways) for group in targets(bindings, unix) for ways in group]
 
 

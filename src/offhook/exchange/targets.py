@@ -40,20 +40,20 @@ def make_target(like: TargetLike, request_uri: str, serving: Serving) -> Target:
 
 def binding_target(ways: Sequence[Binding]) -> Target:
     """One phone with its ways, the newest first."""
-    targets = [_way(binding) for binding in ways]
-    first = targets[0]
-    if len(targets) > 1:
-        first.alternatives = tuple(targets[1:])
+    first = _way(ways[0])
+    if len(ways) > 1:
+        first.alternatives = tuple([_way(binding) for binding in ways[1:]])
     return first
 
 
 def _way(binding: Binding) -> Target:
     flow = binding.flow
-    stream = not flow.startswith("udp/")
+    if not binding.by_flow and flow.startswith("udp/"):
+        return Target(binding.contact, path=binding.path, q=binding.q, origin=flow)
     return Target(
         binding.contact,
         origin=flow,
-        flow=flow if binding.by_flow or stream else "",
+        flow=flow,
         by_flow=binding.by_flow and not binding.path and flow.startswith(_BOUND),
         path=binding.path,
         q=binding.q,

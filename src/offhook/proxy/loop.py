@@ -3,8 +3,8 @@ branch of our Via."""
 
 from __future__ import annotations
 
+from binascii import crc32
 from collections.abc import Iterable
-from hashlib import blake2s
 
 from offhook.message.grammar import split_commas
 from offhook.message.interface import Core
@@ -21,8 +21,7 @@ def loop_hash(message: Message, core: Core) -> str:
     text = (
         f"{message.uri}\0{core.from_tag}\0{core.to_tag}\0{core.call_id}\0{core.cseq}\0{core.route}"
     )
-    data = text.encode("utf-8", "surrogateescape")
-    return blake2s(data, digest_size=LOOP_HASH_SIZE // 2).hexdigest()
+    return f"{crc32(text.encode('utf-8', 'surrogateescape')):08x}"
 
 
 def looped(vias: Iterable[str], own: Iterable[str], digest: str) -> bool:

@@ -71,7 +71,7 @@ def seal(token: RouteToken, call_id: str, key: bytes) -> str:
     """The user part for a Record-Route URI."""
     caller, callee = token.caller, token.callee
     fields = [token.version, token.caller_tag, caller.profile]
-    if caller.flow or callee != caller:
+    if caller.flow or callee.flow or callee.profile != caller.profile:
         fields += [_pack(caller.flow), callee.profile, _pack(callee.flow)]
     payload = "~".join(fields)
     return f"{payload}.{_mac(payload, call_id, key)}"

@@ -20,9 +20,10 @@ def targets(bindings: Sequence[Binding], now: float) -> list[list[Group]]:
     instance stands alone. Left out are expired ones (`now` is in Unix seconds) and contacts that
     are no SIP URI, which no request can be sent to.
     """
+    if len(bindings) == 1:
+        only = bindings[0]
+        return [[(only,)]] if only.expires > now and _is_sip(only.contact) else []
     live = [binding for binding in bindings if binding.expires > now and _is_sip(binding.contact)]
-    if len(live) == 1:
-        return [[(live[0],)]]
     phones: dict[tuple[str, str], list[Binding]] = {}
     for binding in live:
         key = (binding.instance, "" if binding.instance else binding.contact)
@@ -36,4 +37,4 @@ def targets(bindings: Sequence[Binding], now: float) -> list[list[Group]]:
 
 
 def _is_sip(uri: str) -> bool:
-    return uri[:4].lower() == "sip:" or uri[:5].lower() == "sips:"
+    return uri[:4] == "sip:" or uri[:4].lower() == "sip:" or uri[:5].lower() == "sips:"

@@ -54,6 +54,26 @@ def test_both_of_a_double_record_route_are_dropped() -> None:
     assert incoming.token == TOKEN
 
 
+def test_a_route_spelled_as_an_earlier_one_is_read_like_it() -> None:
+    made = routes()
+    for _ in range(2):
+        incoming = arrived(OURS, made=made)
+        assert (incoming.token, incoming.drop_routes, incoming.next_route) == (TOKEN, 1, "")
+    forged = OURS.replace("sip:0", "sip:1")
+    assert arrived(forged, made=made).token is None
+    secure = arrived(OURS.replace("<sip:", "<sips:"), made=made)
+    assert (secure.token, secure.drop_routes) == (TOKEN, 1)
+    further = arrived(OURS, "<sip:next;lr>", made=made)
+    assert (further.token, further.next_route) == (TOKEN, "sip:next;lr")
+
+
+def test_what_stands_behind_an_at_sign_in_a_parameter_is_no_place_of_ours() -> None:
+    made = routes()
+    assert arrived("<sip:192.0.2.1:5060;lr;x=a@evil.example>", made=made).drop_routes == 1
+    foreign = arrived("<sip:x@evil.example>", made=made)
+    assert (foreign.drop_routes, foreign.next_route) == (0, "sip:x@evil.example")
+
+
 @pytest.mark.parametrize(
     "route",
     [
