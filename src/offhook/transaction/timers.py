@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from heapq import heapify, heappush
 from typing import Protocol
 
 from offhook.errors import UsageError
@@ -91,15 +90,14 @@ class Timers:
     that timers which are due close together cost one wake-up; 0 is exact.
     """
 
-    __slots__ = ("_due", "_heads", "_queues", "_sequence", "_slack", "timing")
+    __slots__ = ("_due", "_queues", "_sequence", "_slack", "_wake", "timing")
 
     def __init__(self, timing: Timing | None = None, *, slack: float = 0.0) -> None:
         self.timing = timing or Timing()
         self._slack = slack
         self._sequence = 0
         self._queues: dict[float, deque[_Entry]] = {}  # never holds an empty one
-        # heap: when the first entry of each queue wants to wake, its order, the delay
-        self._heads: list[tuple[float, int, float]] = []
+        self._wake: float | None = None  # when the first of all queues wants to wake
         self._due: deque[_Entry] = deque()  # taken from the queues, not yet fired
 
     def __len__(self) -> int:
@@ -112,7 +110,9 @@ class Timers:
         queue = self._queues.get(delay)
         if queue is None:
             self._queues[delay] = deque(((deadline, sequence, target, letter),))
-            heappush(self._heads, (deadline + self._late(delay), sequence, delay))
+            wake = deadline + self._late(delay)
+            if self._wake is None or wake < self._wake:
+                self._wake = wake
         else:
             queue.append((deadline, sequence, target, letter))
 
@@ -120,7 +120,7 @@ class Timers:
         """When `advance` has work next; in the past if it has some already; None if none is set."""
         if self._due:
             return self._due[0][0]
-        return self._heads[0][0] if self._heads else None
+        return self._wake
 
     def advance(self, now: float) -> None:
         """Fire everything due at `now`, by deadline, ties in the order they were set; also what is
@@ -150,11 +150,14 @@ class Timers:
             return
         if ended:
             self._queues = {delay: queue for delay, queue in self._queues.items() if queue}
-        self._heads = [
-            (queue[0][0] + self._late(delay), queue[0][1], delay)
-            for delay, queue in self._queues.items()
-        ]
-        heapify(self._heads)
+        slack = self._slack
+        self._wake = min(
+            [
+                queue[0][0] + min(slack * delay, SLACK_LIMIT)
+                for delay, queue in self._queues.items()
+            ],
+            default=None,
+        )
         due.sort()  # the order of setting is unique: targets are never compared
         self._due.extend(due)
 

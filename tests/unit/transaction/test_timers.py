@@ -97,7 +97,7 @@ def test_arbitrary_delays_leave_nothing_behind() -> None:
     assert len(timers) == 1000
     timers.advance(2.0)
     assert [letter for letter, _ in target.fired] == list(range(1000))
-    assert (len(timers), timers._queues, timers._heads) == (0, {}, [])
+    assert (len(timers), timers._queues, timers._wake) == (0, {}, None)
 
 
 class Chain(Recorder):
