@@ -147,18 +147,27 @@ def test_ring_is_over() -> None:
 
 
 def test_first_is_over() -> None:
+    """A silent server is given up quickly, one that rings is not."""
     exchange = Exchange()
+    got: list[int] = []
 
     @exchange.request("INVITE")
     async def handler(request: Request) -> Decision:
-        return await request.fork([TO_BOB, TO_CAROL], first=3)
+        got.append((await request.fork(TO_CAROL, first=3)).status)
+        got.append((await request.fork(TO_BOB, first=3)).status)
+        return Reply(480)
 
     with Bench(exchange, OPEN) as bench:
         play = Play(bench)
+        play.wait(2.9)
+        assert list(play.invites) == [TO_CAROL]
+        play.wait(0.2)
+        assert (got, list(play.invites)) == ([408], [TO_CAROL, TO_BOB])
         play.bob(180)
-        play.wait(4)
+        play.wait(20)
+        assert got == [408]
         play.bob(486)
-        assert play.up[-1] == 486 or bench.advance(40)[-1].status == 486
+        assert got == [408, 486]
 
 
 @pytest.mark.rfc("3261", "16.6")
