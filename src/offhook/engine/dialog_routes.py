@@ -129,7 +129,7 @@ class DialogRoutes:
         uri = split_route_uri((incoming.next_route or incoming.message.uri).partition("?")[0])
         if uri is None or ";maddr=" in uri.text.lower():
             return False
-        return not guarded(uri.host)
+        return not guarded(uri.host, uri.port)
 
 
 def dialog_target(incoming: Incoming) -> Target:

@@ -214,11 +214,11 @@ def _with_branch(request: Message, via: str) -> bytes:
     return again.to_bytes()
 
 
-def is_trunk(guarded: Callable[[str], bool], inside: Flow, outside: Flow, uri: str) -> bool:
+def is_trunk(guarded: Callable[[str, int], bool], inside: Flow, outside: Flow, uri: str) -> bool:
     """True if one end of this branch is a guarded host."""
     parts = split_route_uri(uri.partition("?")[0])
     name = parts.host if parts is not None else ""
-    return guarded(inside.remote[0]) or guarded(outside.remote[0]) or guarded(name)
+    return guarded(inside.remote[0], 0) or guarded(outside.remote[0], 0) or guarded(name, 0)
 
 
 def caller_end(incoming: Incoming) -> End:

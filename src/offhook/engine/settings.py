@@ -22,7 +22,7 @@ class EngineSettings:
     timing: Timing = field(default_factory=Timing)
     timer_slack: float = 0.0  # share of its delay by which a timer may be late; see Timers
     max_transactions: int = 200_000  # about 1 GB at 5 kB each: beyond it new requests get 503
-    # True for a host (name or address) that only a dialog which the application routed there may
+    # True for a host and port (0: any) that only a dialog which the application routed there may
     # reach: gateways. None: there is none
-    guarded: Callable[[str], bool] | None = None
+    guarded: Callable[[str, int], bool] | None = None
     retry_after: int = 5  # seconds told with that 503

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from offhook.errors import UriError
+from offhook.exchange.gateway_guard import leads_to_gateway, port_of
 from offhook.exchange.serving import Serving
 from offhook.message.uri import parse_uri
 from offhook.registrar.registration import ContactRequest
-from offhook.transport.next_hop import is_literal
 
 __all__ = ["forbidden_contact"]
 
@@ -29,10 +29,5 @@ def _leads_to_gateway(serving: Serving, text: str) -> bool:
         uri = parse_uri(text)
     except UriError:
         return False
-    hosts = {uri.host, (uri.parameters.get("maddr") or uri.host).lower()}
-    for gateway in serving.gateways.values():
-        if parse_uri(gateway.uri).host in hosts:
-            return True
-        if any(is_literal(host) and gateway.is_peer(host) for host in hosts):
-            return True
-    return False
+    hosts = {uri.host, uri.parameters.get("maddr") or uri.host}
+    return any(leads_to_gateway(serving.gateways, host, port_of(uri)) for host in hosts)

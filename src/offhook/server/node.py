@@ -18,6 +18,7 @@ from offhook.errors import OffhookError, StartError, StorageError
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.handlers import Hook, Periodic
 from offhook.exchange.serving import Clock, Serving
 from offhook.registrar.binding import Binding
@@ -27,7 +28,7 @@ from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import TlsFiles
 from offhook.server.collector import quiet_collector
 from offhook.server.json_value import Json
-from offhook.server.policies import guard_of, make_gateways, make_profiles
+from offhook.server.policies import make_gateways, make_profiles
 from offhook.server.rows import binding_row, connection_row, transaction_row
 from offhook.server.schema import Config
 from offhook.storage.opening import open_storage

@@ -3,18 +3,16 @@ registrar's limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from offhook.auth.nonces import NonceRegistry
 from offhook.auth.server import DigestGuard
 from offhook.exchange.profile import Gateway, Profile
-from offhook.message.uri import parse_uri
 from offhook.registrar.registration import RegistrarPolicy
 from offhook.server import schema
 from offhook.server.config import gateway_password
-from offhook.transport.next_hop import is_literal
 
-__all__ = ["guard_of", "make_gateways", "make_profiles"]
+__all__ = ["make_gateways", "make_profiles"]
 
 
 def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, Profile]:
@@ -41,20 +39,6 @@ def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, 
 def make_gateways(config: schema.Config) -> Mapping[str, Gateway]:
     """The gateways by name. Raises StartError for an unreadable password file."""
     return {name: _gateway(name, section) for name, section in config.gateways.items()}
-
-
-def guard_of(gateways: Mapping[str, Gateway]) -> Callable[[str], bool] | None:
-    """Which hosts are gateways, by name or by an address of their peers; None without any."""
-    if not gateways:
-        return None
-    names = frozenset(parse_uri(gateway.uri).host for gateway in gateways.values())
-
-    def guarded(host: str) -> bool:
-        if host.lower() in names:
-            return True
-        return is_literal(host) and any(each.is_peer(host) for each in gateways.values())
-
-    return guarded
 
 
 def _gateway(name: str, section: schema.Gateway) -> Gateway:

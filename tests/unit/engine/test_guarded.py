@@ -27,7 +27,7 @@ class _Bench:
                 key=b"k" * 16,
                 boot="b",
                 domains=frozenset({"example.com"}),
-                guarded=lambda host: host in (CARRIER, "203.0.113.5"),
+                guarded=lambda host, port: host in (CARRIER, "203.0.113.5") and port in (0, 5060),
             )
         )
         self.engine.add_listener(LISTENER)

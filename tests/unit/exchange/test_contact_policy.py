@@ -30,7 +30,9 @@ CARRIER = Gateway(
         ("sip:alice@192.0.2.1:5060", False),
         ("sip:+331@sip.carrier.example", True),
         ("sip:+331@SIP.CARRIER.EXAMPLE;transport=tcp", True),
-        ("sip:+331@198.51.100.7:5080", True),
+        ("sip:+331@198.51.100.7", True),
+        ("sip:+331@198.51.100.7:5061;transport=tls", True),
+        ("sip:phone@198.51.100.7:49152", False),  # where a gateway takes no calls
         ("sip:+331@192.0.2.1;maddr=198.51.100.7", True),
         ("sip:+331@192.0.2.1;maddr=sip.carrier.example", True),
         ("tel:+331", False),  # reached by nobody: look-ups leave it out

@@ -9,7 +9,7 @@ import pytest
 from offhook.auth import NonceRegistry
 from offhook.errors import StartError
 from offhook.server.config import load_text
-from offhook.server.policies import guard_of, make_gateways, make_profiles
+from offhook.server.policies import make_gateways, make_profiles
 
 TEXT = """
 domains = ["example.com"]
@@ -90,14 +90,3 @@ def test_an_unreadable_password_file(folder: Path) -> None:
     (folder / "secret").write_bytes(b"\xff\xfe")
     with pytest.raises(StartError, match=r"gateways\.carrier\.password_file"):
         make_gateways(config)
-
-
-def test_hosts_of_gateways_are_guarded(folder: Path) -> None:
-    guarded = guard_of(make_gateways(load_text(TEXT, folder)))
-    assert guarded is not None
-    assert guarded("SIP.carrier.example")
-    assert guarded("203.0.113.5")
-    assert guarded("198.51.100.200")
-    assert not guarded("203.0.113.6")
-    assert not guarded("carrier.example")
-    assert guard_of({}) is None
