@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from offhook.auth.consumed import take_out
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Close, Send
 from offhook.engine.dialog_routes import DialogRoutes, dialog_target, learn_own
@@ -135,6 +136,7 @@ class Receiver:
             if not self._routes.allowed(incoming):
                 self._refuse(incoming, Fault(403, "Not of This Dialog"), now)
             elif incoming.token is not None and not self._routes.at_us(incoming):
+                self._keep_credentials(message)
                 request = ForkRequest(((dialog_target(incoming),),), decides=True)
                 self._forks.fork(incoming, request, now)
             else:
@@ -215,7 +217,12 @@ class Receiver:
         elif at_us:
             self._parts.events.append(AckReceived(incoming))
         else:
+            self._keep_credentials(message)
             StatelessForward(self._parts, incoming, dialog_target(incoming)).start(now)
+
+    def _keep_credentials(self, message: Message) -> None:
+        if "proxy-authorization" in message.index:
+            take_out(message, self._parts.settings.domains)
 
     def _is_ours(self, core: Core) -> bool:
         """True if we made the To tag: a refusal without a transaction (RFC 3261 8.2.7)."""

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import structlog
 
 from offhook.auth.bans import Admission
-from offhook.auth.digest import Credentials, parse_credentials
+from offhook.auth.consumed import take_out
+from offhook.auth.digest import Credentials
 from offhook.auth.server import DigestGuard, Verdict, credentials_for
 from offhook.engine.incoming import OwnReply
 from offhook.errors import ChallengeError, UriError
@@ -17,7 +18,6 @@ from offhook.exchange.serving import Serving
 from offhook.exchange.verdict import Delayed, Pending
 from offhook.message.headers import FROM, TO
 from offhook.message.headers.address import NameAddr
-from offhook.message.message import Message
 from offhook.message.uri import Uri
 from offhook.storage.protocols import Account
 
@@ -106,7 +106,7 @@ class Authenticator:
             refusal = self._identity(request, account)
             if refusal is None:
                 request.account = account
-                _consume(request.message, credentials.realm)
+                take_out(request.message, (credentials.realm,))
             return refusal
         if verdict is Verdict.MALFORMED:
             return OwnReply(400, "Bad Credentials")
@@ -160,24 +160,6 @@ class Authenticator:
 def _user(credentials: Credentials, realm: str) -> str:
     """Some phones put the whole AoR into the user name."""
     return credentials.username.removesuffix(f"@{realm}")
-
-
-def _consume(message: Message, realm: str) -> None:
-    """Take out what was meant for us: whoever is called could guess the password with it."""
-    values = message.get_all("proxy-authorization")
-    if values:
-        message.remove("proxy-authorization")
-        for value in values:
-            if not _is_for(value, realm):  # RFC 3261 22.3: those of other realms are not ours
-                message.append("Proxy-Authorization", value)
-
-
-def _is_for(value: str, realm: str) -> bool:
-    try:
-        credentials = parse_credentials(value)
-    except ChallengeError:
-        return False
-    return credentials is not None and credentials.realm == realm
 
 
 def _asking(request: Request, values: Sequence[str]) -> OwnReply:

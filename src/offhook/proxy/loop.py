@@ -16,11 +16,11 @@ LOOP_HASH_SIZE = 8  # hexadecimal digits at the end of the branch
 
 
 def loop_hash(message: Message, core: Core) -> str:
-    """The hash of the request as received: Request-URI, tags, Call-ID, CSeq number and Route (RFC
-    5393 4.2.2)."""
-    text = (
-        f"{message.uri}\0{core.from_tag}\0{core.to_tag}\0{core.call_id}\0{core.cseq}\0{core.route}"
-    )
+    """The hash of the request as received: Request-URI, tags, Call-ID, CSeq number and the whole
+    Route (RFC 5393 4.2.2): a request that spirals inside its dialog meets our Route again, with
+    fewer values behind it."""
+    route = ",".join(message.get_all("route")) if core.route else ""
+    text = f"{message.uri}\0{core.from_tag}\0{core.to_tag}\0{core.call_id}\0{core.cseq}\0{route}"
     return f"{crc32(text.encode('utf-8', 'surrogateescape')):08x}"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from offhook.engine.actions import Open, Send
 from offhook.engine.engine import Engine
 from offhook.engine.events import RequestReceived
@@ -55,13 +57,16 @@ class _Bench:
         return invite.get_all("record-route")[0]
 
 
-def _request(method: str, uri: str, branch: str, *, route: str = "", cseq: int = 1) -> bytes:
+def _request(
+    method: str, uri: str, branch: str, *, route: str = "", cseq: int = 1, more: str = ""
+) -> bytes:
     tag = ";tag=b" if route else ""
     return (
         f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.10;branch=z9hG4bK{branch}\r\n"
         f"From: <sip:alice@example.com>;tag=a\r\nTo: <sip:bob@example.com>{tag}\r\n"
         f"Call-ID: c1\r\nCSeq: {cseq} {method}\r\nContact: <sip:alice@192.0.2.10>\r\n"
         + (f"Route: {route}\r\n" if route else "")
+        + more
         + "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
     ).encode()
 
@@ -97,3 +102,15 @@ def test_a_dialog_with_a_gateway_goes_on_with_it() -> None:
     route = bench.token("sip:+331@203.0.113.5")
     (bye,) = bench.receive(_request("BYE", "sip:+331@203.0.113.5", "y", route=route, cseq=2), "")
     assert (bye.is_request, bye.method) == (True, "BYE")
+
+
+@pytest.mark.parametrize("method", ["BYE", "ACK"])
+def test_credentials_for_us_do_not_travel_on(method: str) -> None:
+    bench = _Bench()
+    route = bench.token("sip:bob@192.0.2.20")
+    ours = 'Digest username="a", realm="example.com", nonce="n", uri="sip:b", response="0"'
+    theirs = ours.replace("example.com", "elsewhere.example")
+    more = f"Proxy-Authorization: {ours}\r\nProxy-Authorization: {theirs}\r\n"
+    data = _request(method, "sip:bob@192.0.2.20", "p", route=route, more=more)
+    (sent,) = bench.receive(data, "")
+    assert sent.get_all("proxy-authorization") == [theirs]

@@ -47,3 +47,17 @@ def test_only_a_via_of_ours_with_the_same_hash_is_a_loop() -> None:
     assert not looped([theirs], own, digest())
     assert not looped([ours], own, "00000000")
     assert not looped([], own, digest())
+
+
+@pytest.mark.rfc("5393", "4.2")
+def test_a_spiral_inside_a_dialog_is_told_by_the_rest_of_its_route() -> None:
+    ours = "<sip:0~abcd~internal.0011@192.0.2.1:5060;lr>"
+    hashes = []
+    for route in (f"{ours}, <sip:192.0.2.7;lr>, {ours}", ours):
+        message = parse(
+            f"BYE sip:bob@192.0.2.20 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\r\n"
+            f"Route: {route}\r\nFrom: <sip:a@a.example>;tag=a\r\nTo: <sip:b@b.example>;tag=b\r\n"
+            "Call-ID: c\r\nCSeq: 2 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        hashes.append(loop_hash(message, message.core()))
+    assert hashes[0] != hashes[1]
