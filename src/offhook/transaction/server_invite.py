@@ -68,11 +68,16 @@ def ask_for_100(machine: ServerInvite, now: float, _data: bytes) -> bool:
 
 
 def refuse(machine: ServerInvite, now: float, data: bytes) -> bool:
-    """Send a 300-699, set H, and G on unreliable transports (RFC 3261 17.2.1)."""
+    """Send a 300-699, set H, and G on unreliable transports (RFC 3261 17.2.1).
+
+    A client that has heard nothing before goes on repeating its INVITE, which brings this answer
+    again: without G it is as a stateless server gives it (RFC 3261 8.2.7), and a forged source
+    address earns one answer instead of eleven.
+    """
     timers = machine.timers
     timing = timers.timing
     # RFC 3261 17.2.1: G on unreliable transports only, H on all
-    if not machine.flow.reliable:
+    if machine.last and not machine.flow.reliable:
         machine.interval = timing.t1
         timers.start(timing.t1, now, machine, Input.TIMER_G)
     timers.start(timing.timer_h, now, machine, Input.TIMER_H)

@@ -63,11 +63,12 @@ def test_a_refusal_after_accept_is_repeated_until_its_ack() -> None:
     rig = Rig()
     incoming = rig.invite()
     rig.engine.accept(incoming, rig.now)
+    rig.engine.trying(incoming, rig.now)
     assert rig.engine.unanswered == 1
     rig.engine.respond(incoming, 480, rig.now, reason="Gone")
     rig.advance(3)
-    assert rig.statuses() == [480, 480, 480]
-    assert rig.sent[0][1].reason == "Gone"
+    assert rig.statuses() == [100, 480, 480, 480]
+    assert rig.sent[1][1].reason == "Gone"
     assert rig.engine.unanswered == 0
 
 

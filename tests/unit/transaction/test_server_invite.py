@@ -68,6 +68,7 @@ def test_provisional_responses_are_sent_once_and_the_latest_repeated() -> None:
 def test_a_refusal_is_repeated_until_the_ack() -> None:
     wire = Wire()
     machine = proceeding(wire)
+    machine.respond(180, b"ringing", 0.0)  # the client waits quietly from now on
     machine.respond(486, BUSY, 0.0)
     assert machine.answered
     wire.run(4)
@@ -82,11 +83,26 @@ def test_a_refusal_is_repeated_until_the_ack() -> None:
 @pytest.mark.rfc("3261", "17.2.1")
 def test_without_an_ack_it_is_repeated_each_t2_at_most_for_32_seconds() -> None:
     wire = Wire()
-    proceeding(wire).respond(486, BUSY, 0.0)
+    machine = proceeding(wire)
+    machine.respond(180, b"ringing", 0.0)
+    machine.respond(486, BUSY, 0.0)
     wire.run(100)
     assert wire.times(BUSY) == [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
     assert wire.timeouts == wire.ends == [32.0]
     assert len(wire.timers) == 0
+
+
+@pytest.mark.rfc("3261", "8.2.7")
+def test_a_client_that_has_heard_nothing_asks_for_the_refusal_itself() -> None:
+    wire = Wire()
+    machine = proceeding(wire)
+    machine.respond(486, BUSY, 0.0)
+    wire.run(20)
+    assert wire.times(BUSY) == [0]  # a forged source address earns one answer
+    machine.retransmission(wire.now)
+    assert len(wire.times(BUSY)) == 2
+    wire.run(100)
+    assert wire.ends == [32.0]
 
 
 @pytest.mark.rfc("3261", "17.2.1")
