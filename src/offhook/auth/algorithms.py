@@ -3,6 +3,9 @@ strongest last.
 
 A new algorithm is one new row here; callers name algorithms and never their hash functions. The
 "-sess" variants are not served: no phone needs them, and they bind HA1 to one nonce.
+
+Some phones log in as user@domain, and hash that as their name. It is another name by another hash,
+so an account keeps a second HA1 of each algorithm for it.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-__all__ = ["ALGORITHMS", "Algorithm", "algorithm_named", "ha1_of_all", "strongest"]
+__all__ = ["ALGORITHMS", "Algorithm", "algorithm_named", "ha1_names", "ha1_of_all", "strongest"]
+
+WHOLE_ADDRESS = "@"  # in the name of the HA1 of user@realm; no algorithm has it in its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,20 @@ def algorithm_named(name: str) -> Algorithm | None:
 
 def ha1_of_all(user: str, realm: str, password: str) -> dict[str, str]:
     """HA1 by every algorithm, so that a profile may change its algorithms without asking for
-    passwords again."""
-    return {row.name: row.ha1(user, realm, password) for row in ALGORITHMS.values()}
+    passwords again; for both names that a phone may use, under the names of `ha1_names`."""
+    return {
+        row.name + mark: row.ha1(name, realm, password)
+        for row in ALGORITHMS.values()
+        for mark, name in (("", user), (WHOLE_ADDRESS, f"{user}@{realm}"))
+    }
+
+
+def ha1_names(algorithm: str, username: str, realm: str) -> tuple[str, ...]:
+    """Under which names an account keeps the HA1 values that this user name may go with: "MD5",
+    and first "MD5@" for user@realm, which some phones show and do not hash."""
+    if username.endswith(f"@{realm}"):
+        return (f"{algorithm}{WHOLE_ADDRESS}", algorithm)
+    return (algorithm,)
 
 
 def strongest(names: Iterable[str]) -> str | None:

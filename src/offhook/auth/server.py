@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from offhook.auth.algorithms import algorithm_named
+from offhook.auth.algorithms import algorithm_named, ha1_names
 from offhook.auth.digest import Challenge, Credentials, parse_credentials, verify
 from offhook.auth.nonces import NonceRegistry, NonceVerdict
 from offhook.errors import ChallengeError
@@ -68,13 +68,18 @@ _MISSING = Outcome(Verdict.MISSING)
 
 
 def challenge(
-    realm: str, algorithms: Sequence[str], nonce: str, *, stale: bool = False
+    realm: str,
+    algorithms: Sequence[str],
+    nonce: str,
+    *,
+    qop: tuple[str, ...] = ("auth",),
+    stale: bool = False,
 ) -> list[str]:
     """The header values of one challenge: one for each algorithm, the preferred first (RFC 8760
     2.3)."""
     return [
         # RFC 3261 22.4 item 8: qop is always sent
-        str(Challenge(realm, nonce, algorithm, ("auth",), stale))
+        str(Challenge(realm, nonce, algorithm, qop, stale))
         for algorithm in algorithms
     ]
 
@@ -104,33 +109,40 @@ def credentials_for(message: DigestRequest, *, proxy: bool, realm: str) -> Crede
 
 
 class DigestGuard:
-    """Challenges and judges for one policy: the algorithms in order of preference, and one registry
-    of nonces."""
+    """Challenges and judges for one policy: the algorithms and the qop values in order of
+    preference, and one registry of nonces.
 
-    __slots__ = ("_algorithms", "_allow_without_qop", "_nonces")
+    Without "auth" among the qop values every request must prove its body too (RFC 7616 3.4.3); the
+    form of RFC 2069, which proves none, is then refused.
+    """
+
+    __slots__ = ("_algorithms", "_allow_without_qop", "_nonces", "_qop")
 
     def __init__(
         self,
         nonces: NonceRegistry,
         *,
         algorithms: Sequence[str] = ("MD5",),
+        qop: Sequence[str] = ("auth",),
         allow_without_qop: bool = True,
     ) -> None:
         self._nonces = nonces
         self._algorithms = tuple(algorithms)
-        self._allow_without_qop = allow_without_qop  # RFC 2069 clients (RFC 3261 22.4)
+        self._qop = tuple(qop)
+        # RFC 2069 clients (RFC 3261 22.4)
+        self._allow_without_qop = allow_without_qop and "auth" in self._qop
 
     def challenge(self, realm: str, *, source: str, now: float, stale: bool = False) -> list[str]:
         """Values for WWW-Authenticate or Proxy-Authenticate with a fresh nonce for the source
         host."""
         nonce = self._nonces.make(realm, source, now)
-        return challenge(realm, self._algorithms, nonce, stale=stale)
+        return challenge(realm, self._algorithms, nonce, qop=self._qop, stale=stale)
 
     def repeat(self, realm: str, nonce: str) -> list[str]:
         """The challenge once more with the nonce that came with a wrong password: a client that
         knows its password refused then stops (RFC 3261 22.1), where a fresh nonce would invite it
         to try again."""
-        return challenge(realm, self._algorithms, nonce)
+        return challenge(realm, self._algorithms, nonce, qop=self._qop)
 
     def check(
         self,
@@ -144,8 +156,9 @@ class DigestGuard:
         """Judge credentials. `ha1` is the account's, by algorithm; None for an unknown user, which
         takes the same time.
 
-        `source` is the host that the request came from, `now` Unix seconds. An OK uses up the nonce
-        count, so that the same request never passes twice.
+        `source` is the host that the request came from, `now` Unix seconds. The body counts for
+        "auth-int", as it was received. An OK uses up the nonce count, so that the same request
+        never passes twice.
         """
         if credentials is None:
             return _MISSING
@@ -153,16 +166,29 @@ class DigestGuard:
         if row is None or row.name not in self._algorithms:
             return _MISSING
         qop = credentials.qop
-        if qop != "auth" and (qop or not self._allow_without_qop):
+        if qop not in self._qop and (qop or not self._allow_without_qop):
             return Outcome(Verdict.MALFORMED, credentials.username)  # not what was offered
         nonce, nc = credentials.nonce, credentials.nc
         worth = self._nonces.check(nonce, nc, realm=credentials.realm, source=source, now=now)
         if worth is NonceVerdict.STALE:
             return Outcome(Verdict.STALE, credentials.username)
-        secret = ha1.get(row.name) if ha1 is not None else None
-        right = verify(credentials, ha1=secret or _NO_HA1, method=message.method)
-        if not right or not secret:
+        if not _right(credentials, ha1 or {}, row.name, message):
             return Outcome(Verdict.WRONG, credentials.username)
         if not self._nonces.use(nonce, nc, now):
             return Outcome(Verdict.STALE, credentials.username)
         return Outcome(Verdict.OK, credentials.username, credentials.uri != message.uri)
+
+
+def _right(
+    credentials: Credentials, ha1: Mapping[str, str], algorithm: str, message: DigestRequest
+) -> bool:
+    """True if the account's secret made these credentials. What is tried depends on the name alone,
+    so that an unknown user takes the same time."""
+    right = False
+    for name in ha1_names(algorithm, credentials.username, credentials.realm):
+        secret = ha1.get(name)
+        matches = verify(
+            credentials, ha1=secret or _NO_HA1, method=message.method, body=message.body
+        )
+        right = right or (matches and secret is not None)
+    return right

@@ -11,7 +11,7 @@ from typing import Annotated, TextIO, TypeVar
 
 import typer
 
-from offhook.auth import ha1_of_all
+from offhook.auth import ALGORITHMS, ha1_of_all
 from offhook.cli.account_names import AccountName, account_name
 from offhook.cli.options import ConfigFile, Database, Json, configuration
 from offhook.cli.output import show
@@ -114,7 +114,10 @@ def list_accounts(*, config: ConfigFile = None, db: Database = None, json: Json 
         return list(await accounts.all())
 
     found = _with_accounts(_configuration(config, db), work)
-    rows = [{"account": f"{a.user}@{a.realm}", "digests": sorted(a.ha1)} for a in found]
+    rows = [
+        {"account": f"{a.user}@{a.realm}", "digests": sorted(set(ALGORITHMS) & set(a.ha1))}
+        for a in found
+    ]
     if json:
         show(rows, as_json=True)
     else:

@@ -87,6 +87,10 @@ def _profile(key: Key, profile: Profile) -> Iterator[Fault]:
         yield Fault((*key, "digest"), 'is empty; name at least one algorithm, as in ["MD5"]')
     if len(set(profile.digest)) != len(profile.digest):
         yield Fault((*key, "digest"), "names an algorithm twice")
+    if not profile.qop:
+        yield Fault((*key, "qop"), 'is empty; name at least one protection, as in ["auth"]')
+    if len(set(profile.qop)) != len(profile.qop):
+        yield Fault((*key, "qop"), "names a protection twice")
 
 
 def _listeners(config: Config) -> Iterator[tuple[Key, Listener]]:

@@ -29,7 +29,7 @@ def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, 
             name,
             profile.authenticate,
             profile.registrar,
-            DigestGuard(nonces, algorithms=profile.digest),
+            DigestGuard(nonces, algorithms=profile.digest, qop=profile.qop),
             policy,
         )
         for name, profile in config.profiles.items()

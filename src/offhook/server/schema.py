@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from offhook.auth.algorithms import ALGORITHMS
 from offhook.server.json_value import Json
 from offhook.server.listen import parse_address, parse_listener
 from offhook.transport import Listener
@@ -45,7 +46,8 @@ Origin = Literal["default", "file", "environment", "flag"]
 LONGEST_DOMAIN = 253  # RFC 1035 2.3.4, without the final dot
 LONGEST_SOCKET_PATH = 107  # sun_path of Linux without its NUL
 LONGEST_LEASE = 2**32 - 1  # seconds; RFC 3261 20.19
-DIGESTS = ("MD5", "SHA-256")
+DIGESTS = ("MD5", "SHA-256", "SHA-512-256")
+QOPS = ("auth", "auth-int")  # RFC 7616 3.3
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?")
 
@@ -91,11 +93,23 @@ def _admin_listener(text: str) -> str:
 
 
 def _digest(text: str) -> str:
-    if text.upper() in DIGESTS:
-        return text.upper()
-    if text.upper() == "SHA-512-256":
-        raise ValueError("SHA-512-256 is not available yet; use SHA-256 or MD5")
-    raise ValueError(f'"{text}" is not a digest algorithm; use {" or ".join(DIGESTS)}')
+    return digest_of(text, ALGORITHMS)
+
+
+def digest_of(text: str, served: Container[str]) -> str:
+    """The name of a digest algorithm that this machine serves. Raises ValueError."""
+    name = text.upper()
+    if name in served:
+        return name
+    if name in DIGESTS:
+        raise ValueError(f"the OpenSSL of this machine has no {name}; use SHA-256 or MD5")
+    raise ValueError(f'"{text}" is not a digest algorithm; use {", ".join(DIGESTS)}')
+
+
+def _qop(text: str) -> str:
+    if text.lower() in QOPS:
+        return text.lower()
+    raise ValueError(f'"{text}" is not a protection; use {" or ".join(QOPS)}')
 
 
 def _gateway_uri(text: str) -> str:
@@ -154,6 +168,7 @@ class Profile(_Section):
     authenticate: bool = True
     registrar: bool = True
     digest: tuple[Annotated[str, AfterValidator(_digest)], ...] = ("MD5",)
+    qop: tuple[Annotated[str, AfterValidator(_qop)], ...] = ("auth",)
     advertise: Annotated[str, AfterValidator(_host)] = ""
 
     @model_validator(mode="before")

@@ -45,6 +45,7 @@ class ProfileSettings:
     authenticate: bool = True
     registrar: bool = True
     digest: Sequence[str] = ("MD5",)
+    qop: Sequence[str] = ("auth",)
     policy: RegistrarPolicy = field(default_factory=RegistrarPolicy)
     advertise: str = ""
 
@@ -230,7 +231,8 @@ class SimulatedExchange:
 
 
 def _profile(name: str, settings: ProfileSettings, key: bytes, unix: float) -> Profile:
-    guard = DigestGuard(NonceRegistry(key, not_before=unix), algorithms=settings.digest)
+    nonces = NonceRegistry(key, not_before=unix)
+    guard = DigestGuard(nonces, algorithms=settings.digest, qop=settings.qop)
     return Profile(name, settings.authenticate, settings.registrar, guard, settings.policy)
 
 

@@ -33,6 +33,7 @@ class Profile:
     authenticate: bool = True
     registrar: bool | None = None
     digest: Sequence[str] = ("MD5",)
+    qop: Sequence[str] = ("auth",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ class Exchange:
                 f"listen = {json.dumps(listen)}",
                 f"authenticate = {json.dumps(profile.authenticate)}",
                 f"digest = {json.dumps(list(profile.digest))}",
+                f"qop = {json.dumps(list(profile.qop))}",
             ]
             if profile.registrar is not None:
                 parts.append(f"registrar = {json.dumps(profile.registrar)}")

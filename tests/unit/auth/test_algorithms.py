@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from offhook.auth.algorithms import ALGORITHMS, algorithm_named, ha1_of_all, strongest
+from offhook.auth.algorithms import ALGORITHMS, algorithm_named, ha1_names, ha1_of_all, strongest
 
 
 def test_ha1_is_the_hash_of_user_realm_and_password() -> None:
@@ -26,8 +26,11 @@ def test_digests_are_lower_case_hexadecimal_of_the_algorithms_length(
 @pytest.mark.skipif(
     "sha512_256" not in hashlib.algorithms_available, reason="this OpenSSL lacks SHA-512/256"
 )
-def test_sha_512_256_is_served_where_the_library_has_it() -> None:
-    assert len(ALGORITHMS["SHA-512-256"].digest(b"")) == 64
+@pytest.mark.rfc("8760", "2.1")
+def test_sha_512_256_is_not_a_cut_sha_512() -> None:
+    assert ALGORITHMS["SHA-512-256"].digest(b"abc") == (  # FIPS 180-4, example of SHA-512/256
+        "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23"
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,25 @@ def test_the_strongest_of_a_list_is_found_in_its_canonical_spelling() -> None:
     assert strongest([]) is None
 
 
-def test_every_algorithm_gets_its_own_ha1() -> None:
+def test_every_algorithm_gets_its_own_ha1_for_both_names_of_a_user() -> None:
     made = ha1_of_all("alice", "example.com", "secret")
-    assert set(made) == set(ALGORITHMS)
+    assert set(made) == {*ALGORITHMS, *(f"{name}@" for name in ALGORITHMS)}
     assert len(set(made.values())) == len(made)
+    whole = ha1_of_all("alice@example.com", "example.com", "secret")
+    assert made["MD5@"] == whole["MD5"]
+
+
+@pytest.mark.parametrize(
+    ("username", "names"),
+    [
+        ("alice", ("MD5",)),
+        ("alice@example.com", ("MD5@", "MD5")),
+        ("alice@example.org", ("MD5",)),
+        ("alice@sub.example.com", ("MD5",)),
+        ("", ("MD5",)),
+    ],
+)
+def test_a_name_with_the_realm_behind_it_may_go_with_either_ha1(
+    username: str, names: tuple[str, ...]
+) -> None:
+    assert ha1_names("MD5", username, "example.com") == names

@@ -37,19 +37,25 @@ class Unauthorized:
         return self.values if name == "www-authenticate" else []
 
 
-def guard(*algorithms: str, allow_without_qop: bool = True) -> DigestGuard:
+def guard(
+    *algorithms: str, allow_without_qop: bool = True, qop: tuple[str, ...] = ("auth",)
+) -> DigestGuard:
     return DigestGuard(
         NonceRegistry(b"k" * 16),
         algorithms=algorithms or ("MD5",),
+        qop=qop,
         allow_without_qop=allow_without_qop,
     )
 
 
-def answer(to: DigestGuard, *, password: str = "secret", stale: bool = False) -> Request:
-    client = DigestClient("alice", password)
-    values = to.challenge(REALM, source=HERE, now=NOW, stale=stale)
+def answer(
+    to: DigestGuard, *, user: str = "alice", password: str = "secret", body: bytes = b""
+) -> Request:
+    client = DigestClient(user, password)
+    values = to.challenge(REALM, source=HERE, now=NOW)
     assert client.learn(Unauthorized(values), ()) is Learned.RETRY
-    return Request(headers=client.headers("REGISTER", "sip:example.com", cnonce="c"))
+    proof = client.headers("REGISTER", "sip:example.com", cnonce="c", body=body)
+    return Request(headers=proof, body=body)
 
 
 def judge(by: DigestGuard, request: Request, *, source: str = HERE, now: float = NOW) -> Outcome:
@@ -67,7 +73,11 @@ def test_challenges_name_every_algorithm_once_in_order_and_always_qop() -> None:
     assert challenge(REALM, ["MD5"], "n", stale=True)[0].endswith(", stale=true")
 
 
-@pytest.mark.parametrize("algorithms", [("MD5",), ("SHA-256", "MD5"), ("SHA-256",)])
+@pytest.mark.rfc("8760", "2.3")
+@pytest.mark.parametrize(
+    "algorithms",
+    [("MD5",), ("SHA-256", "MD5"), ("SHA-256",), ("SHA-512-256", "MD5"), ("SHA-512-256",)],
+)
 def test_right_credentials_pass_once(algorithms: tuple[str, ...]) -> None:
     door = guard(*algorithms)
     request = answer(door)
@@ -138,6 +148,51 @@ def test_a_qop_that_was_not_offered_is_malformed() -> None:
     name, value = request.headers[0]
     request.headers[0] = (name, value.replace("qop=auth", "qop=auth-int"))
     assert judge(door, request).verdict is Verdict.MALFORMED
+
+
+@pytest.mark.rfc("7616", "3.4.3")
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
+def test_auth_int_covers_the_body_as_received(algorithm: str) -> None:
+    door = guard(algorithm, qop=("auth-int",))
+    assert 'qop="auth-int"' in door.challenge(REALM, source=HERE, now=NOW)[0]
+    body = "grüß\r\n".encode()
+    good = answer(door, body=body)
+    assert "qop=auth-int" in good.headers[0][1]
+    assert judge(door, good) == Outcome(Verdict.OK, "alice")
+    changed = answer(door, body=body)
+    changed.body = body.replace(b"\r\n", b"\n")
+    assert judge(door, changed) == Outcome(Verdict.WRONG, "alice")
+
+
+def test_a_server_that_offers_both_takes_both() -> None:
+    door = guard(qop=("auth", "auth-int"))
+    offered = door.challenge(REALM, source=HERE, now=NOW)[0]
+    assert 'qop="auth,auth-int"' in offered
+    assert judge(door, answer(door, body=b"x")).verdict is Verdict.OK  # by "auth"
+    client = DigestClient("alice", "secret")
+    client.learn(Unauthorized([offered.replace("auth,", "")]), ())
+    proof = client.headers("REGISTER", "sip:example.com", cnonce="c", body=b"x")
+    assert judge(door, Request(headers=proof, body=b"x")).verdict is Verdict.OK
+
+
+def test_who_asks_for_auth_int_alone_takes_nothing_less() -> None:
+    door = guard(qop=("auth-int",))
+    client = DigestClient("alice", "secret")
+    value = door.challenge(REALM, source=HERE, now=NOW)[0]
+    for weaker in (value.replace("auth-int", "auth"), value.replace(', qop="auth-int"', "")):
+        client.learn(Unauthorized([weaker]), ())
+        proof = client.headers("REGISTER", "sip:example.com", cnonce="c")
+        assert judge(door, Request(headers=proof)).verdict is Verdict.MALFORMED
+
+
+def test_a_phone_may_log_in_by_its_whole_address() -> None:
+    door = guard("SHA-256")
+    name = f"alice@{REALM}"
+    assert judge(door, answer(door, user=name)) == Outcome(Verdict.OK, name)
+    wrong = answer(door, user=name, password="guess")
+    assert judge(door, wrong) == Outcome(Verdict.WRONG, name)
+    foreign = answer(door, user="alice@example.org")
+    assert judge(door, foreign) == Outcome(Verdict.WRONG, "alice@example.org")
 
 
 @pytest.mark.rfc("3261", "22.4")

@@ -41,6 +41,18 @@ def test_phones_that_call_themselves_by_their_whole_address() -> None:
         assert answer.status == 404  # alice is known, bob is not
 
 
+def test_phones_that_hash_their_whole_address() -> None:
+    with Bench(setting=Setting(accounts=("alice",))) as bench:
+        challenge = bench.ask(*MESSAGE)[-1]
+        proof = credentials("alice@example.com", "a-good-one", challenge, *MESSAGE)
+        (answer,) = bench.ask(*MESSAGE, headers=proof)
+        assert answer.status == 404
+        again = bench.ask(*MESSAGE)[-1]
+        guess = credentials("alice@example.com", "a-bad-one", again, *MESSAGE)
+        (answer,) = bench.ask(*MESSAGE, headers=guess)
+        assert answer.status == 407
+
+
 def test_the_same_credentials_pass_once() -> None:
     with Bench() as bench:
         challenge = bench.ask(*MESSAGE)[-1]

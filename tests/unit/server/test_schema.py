@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.server.schema import Admin, Config, Profile, Storage
+from offhook.server.schema import Admin, Config, Profile, Storage, digest_of
 from offhook.transport import Listener
 
 
@@ -34,6 +34,19 @@ def test_socket_paths_have_the_length_of_the_system() -> None:
     assert Admin(socket=Path("/" + "s" * 106)).socket
     with pytest.raises(ValueError, match="107"):
         Admin(socket=Path("/" + "s" * 107))
+
+
+def test_algorithms_in_any_case() -> None:
+    profile = Profile(listen=("udp:127.0.0.1:1",), digest=("sha-512-256", "md5"), qop=("AUTH-INT",))
+    assert profile.digest == ("SHA-512-256", "MD5")
+    assert profile.qop == ("auth-int",)
+
+
+def test_an_algorithm_that_this_machine_lacks_is_told_from_one_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match="OpenSSL of this machine has no SHA-512-256; use SHA-256"):
+        digest_of("sha-512-256", ("MD5", "SHA-256"))
+    with pytest.raises(ValueError, match=r"SHA-1.* is not a digest algorithm"):
+        digest_of("SHA-1", ("MD5", "SHA-256"))
 
 
 def test_listeners_of_all_profiles_in_order() -> None:
