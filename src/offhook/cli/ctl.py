@@ -31,7 +31,8 @@ def ctl(
 ) -> None:
     """Ask a running server, or tell it something.
 
-    status, registrations [AOR], unregister AOR, transactions, connections, log-level [LEVEL], drain
+    status, registrations [AOR], unregister AOR, transactions, connections, certificates, reload,
+    log-level [LEVEL], drain
     """
     socket = configuration(config).admin.socket
     show(ask(socket, noun, words or ()), as_json=json)

@@ -21,7 +21,7 @@ from offhook.cli.printable import printable
 from offhook.cli.requests import Sender, parse_target, with_transport
 from offhook.cli.tool_network import real_link, tls_files
 from offhook.message import Message, Uri
-from offhook.runtime.tls import TlsFiles
+from offhook.runtime.tls_files import TlsFiles
 from offhook.server.json_value import Json as JsonValue
 
 __all__ = ["Ping", "Plan", "attach", "ping_once"]

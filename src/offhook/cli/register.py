@@ -20,7 +20,7 @@ from offhook.cli.requests import parse_target, with_transport
 from offhook.cli.tool_network import real_link, tls_files
 from offhook.errors import UsageError
 from offhook.message import Uri
-from offhook.runtime.tls import TlsFiles
+from offhook.runtime.tls_files import TlsFiles
 
 __all__ = ["attach"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from offhook.cli.link import Link, link_over
 from offhook.errors import UsageError
 from offhook.runtime.sockets import SocketNetwork
-from offhook.runtime.tls import TlsFiles
+from offhook.runtime.tls import Tls
+from offhook.runtime.tls_files import TlsFiles
 from offhook.server.schema import Config
 from offhook.transport.flow import Address
 
@@ -20,7 +21,7 @@ def real_link(
     files: TlsFiles, *, local: Address | None = None
 ) -> AbstractAsyncContextManager[Link]:
     """A link over real sockets; on a running loop. Raises StartError for unusable TLS files."""
-    return link_over(SocketNetwork(tls=files), local=local)
+    return link_over(SocketNetwork(tls=Tls(files)), local=local)
 
 
 def tls_files(config: Config, authority: Path | None) -> TlsFiles:

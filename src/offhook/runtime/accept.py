@@ -7,13 +7,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import ssl
-from collections.abc import Callable
 
 from offhook.runtime.binding import prepare_stream
 from offhook.runtime.certificate_names import identities
 from offhook.runtime.connections import Connections
 from offhook.runtime.tcp import Stream
+from offhook.runtime.tls import Tls
 from offhook.transport.flow import Listener
 
 __all__ = ["Acceptor"]
@@ -24,7 +23,7 @@ EXHAUSTED_PAUSE = 1.0  # seconds until accepting is tried again without descript
 
 
 class Acceptor:
-    """One listening socket. `context` gives the TLS context of the moment, None for plain TCP."""
+    """One listening socket; `tls` for encrypted ones, None for plain TCP."""
 
     def __init__(
         self,
@@ -32,12 +31,12 @@ class Acceptor:
         listener: Listener,
         connections: Connections,
         *,
-        context: Callable[[], ssl.SSLContext | None],
+        tls: Tls | None = None,
     ) -> None:
         self.listener = listener
         self._socket = bound
         self._connections = connections
-        self._context = context
+        self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._serving: dict[Stream, asyncio.Task[None]] = {}
         self._pause: asyncio.TimerHandle | None = None
@@ -87,7 +86,8 @@ class Acceptor:
         task.add_done_callback(lambda _: self._serving.pop(stream, None))
 
     async def _serve(self, peer: socket.socket, stream: Stream) -> None:
-        context = self._context()
+        tls = self._tls
+        context = tls.server(self.listener.profile) if tls is not None else None
         deadline = self._connections.limits.handshake_deadline if context else None
         try:
             peer.setblocking(False)
@@ -108,7 +108,11 @@ class Acceptor:
         if not remote:  # gone already
             stream.abort("closed by the peer")
             return
-        stream.identities = identities(stream.transport.get_extra_info("peercert"))
+        if self._tls is not None:
+            stream.identities = identities(
+                stream.transport.get_extra_info("peercert"),
+                wildcards=self._tls.files.wildcards,
+            )
         connections = self._connections
         connections.counters.connections_accepted += 1
         connections.sink.flow_accepted(connections.enter(stream, self.listener, remote[:2]))

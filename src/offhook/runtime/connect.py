@@ -5,8 +5,6 @@ proven (RFC 5922 7.3).
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from offhook.engine.actions import Open
@@ -15,6 +13,7 @@ from offhook.runtime.certificate_names import identities, proves, wanted_name
 from offhook.runtime.connections import Connections, server_name
 from offhook.runtime.reasons import reason
 from offhook.runtime.tcp import Stream
+from offhook.runtime.tls import Tls
 from offhook.transport.flow import Address, Listener
 
 __all__ = ["Connector"]
@@ -35,11 +34,11 @@ class _Attempt:
 
 
 class Connector:
-    """Makes connections. `context` gives the TLS context of the moment."""
+    """Makes connections."""
 
-    def __init__(self, connections: Connections, *, context: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(self, connections: Connections, tls: Tls) -> None:
         self._connections = connections
-        self._context = context
+        self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._attempts: dict[AttemptKey, _Attempt] = {}
 
@@ -107,7 +106,7 @@ class Connector:
             await self._loop.create_connection(
                 lambda: attempt.stream,
                 sock=outgoing,
-                ssl=self._context() if encrypted else None,
+                ssl=self._tls.client(request.profile, attempt.key[-1]) if encrypted else None,
                 server_hostname=attempt.key[-1] if encrypted else None,
                 ssl_handshake_timeout=limits.connect_deadline if encrypted else None,
             )
@@ -119,7 +118,9 @@ class Connector:
         stream, connections = attempt.stream, self._connections
         assert stream.transport is not None
         if attempt.request.transport == "TLS":
-            stream.identities = identities(stream.transport.get_extra_info("peercert"))
+            stream.identities = identities(
+                stream.transport.get_extra_info("peercert"), wildcards=self._tls.files.wildcards
+            )
             if not proves(stream.identities, attempt.key[-1]):  # RFC 5922 7.3: close at once
                 stream.abort(f"the certificate does not name {attempt.key[-1]}")
                 return

@@ -27,7 +27,7 @@ from offhook.runtime.network import Sink
 from offhook.runtime.reasons import reason
 from offhook.runtime.route_probe import RouteProbe, canonical
 from offhook.runtime.start_errors import listener_text
-from offhook.runtime.tls import TlsContexts, TlsFiles
+from offhook.runtime.tls import Tls
 from offhook.runtime.udp import (
     ConcreteSocket,
     DatagramFlow,
@@ -43,22 +43,22 @@ __all__ = ["SocketNetwork"]
 class SocketNetwork:
     """Implements `Network`. Make it on a running loop; one use: attach, listen, stop.
 
-    `tls`: certificate files for TLS listeners and for what we connect to. `name_servers`: (address,
+    `tls`: the certificates of TLS listeners and of what we connect to. `name_servers`: (address,
     port) of DNS servers, none = the system's. `share_port`: several processes listen on one port
-    (SO_REUSEPORT). Raises StartError for unusable TLS files.
+    (SO_REUSEPORT).
     """
 
     def __init__(
         self,
         *,
         limits: Limits | None = None,
-        tls: TlsFiles | None = None,
+        tls: Tls | None = None,
         name_servers: Sequence[tuple[str, int]] = (),
         share_port: bool = False,
     ) -> None:
         self.counters = Counters()
         self._limits = limits or Limits()
-        self._tls = TlsContexts(tls or TlsFiles())
+        self._tls = tls or Tls()
         self._resolver = Resolver(counters=self.counters, name_servers=name_servers)
         self._share_port = share_port
         self._loop = asyncio.get_running_loop()
@@ -83,13 +83,7 @@ class SocketNetwork:
         """Name the receiver of everything that follows; once, before `listen`."""
         self._sink = sink
         self._connections = Connections(sink, self._limits, self.counters)
-        self._connector = Connector(self._connections, context=lambda: self._tls.client)
-
-    def reload_tls(self, files: TlsFiles) -> None:
-        """Use other certificates from the next connection on. StartError, and nothing changed, if
-        they cannot be used.
-        """
-        self._tls = TlsContexts(files)
+        self._connector = Connector(self._connections, self._tls)
 
     async def listen(self, listener: Listener) -> Listener:
         """Bind; returns the listener with its real port. Raises StartError with one actionable
@@ -100,7 +94,7 @@ class SocketNetwork:
             return self._listen_datagrams(listener)
         if listener.transport not in ("TCP", "TLS"):
             raise StartError(f"{listener_text(listener)}: not available - use udp, tcp or tls")
-        if listener.transport == "TLS" and self._tls.server is None:
+        if listener.transport == "TLS" and self._tls.server(listener.profile) is None:
             raise StartError(
                 f"{listener_text(listener)}: no certificate - set certificate and key in [tls]"
             )
@@ -185,15 +179,8 @@ class SocketNetwork:
         _, connections, _ = self._attached()
         bound = bind_streams(listener, self._limits, share_port=self._share_port)
         listener = replace(listener, port=bound.getsockname()[1])
-        encrypted = listener.transport == "TLS"
-        self._acceptors.append(
-            Acceptor(
-                bound,
-                listener,
-                connections,
-                context=lambda: self._tls.server if encrypted else None,
-            )
-        )
+        tls = self._tls if listener.transport == "TLS" else None
+        self._acceptors.append(Acceptor(bound, listener, connections, tls=tls))
         return listener
 
     def _datagram_flow(self, request: Open) -> Flow:

@@ -55,6 +55,15 @@ class Instance(Protocol):
     def transactions(self) -> Sequence[Mapping[str, Json]]:
         """One object a live transaction: "id", "kind", "method", "state", "call_id", ..."""
 
+    def certificates(self) -> Sequence[Mapping[str, Json]]:
+        """One object a certificate of ours: "certificate", "file", "names", "expires",
+        "days_left"."""
+
+    async def reload_certificates(self) -> Sequence[Mapping[str, Json]]:
+        """Read certificates, keys and authorities again, for the connections from now on; the
+        `certificates` in use. Raises StartError, one line, and nothing is changed, if one of them
+        cannot be used; UsageError if there are none."""
+
     def bans(self) -> Sequence[Mapping[str, Json]]:
         """One object a banned source: "source", "seconds" left."""
 

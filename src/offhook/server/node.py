@@ -14,7 +14,7 @@ from offhook.auth.bans import Bans
 from offhook.auth.nonces import NonceRegistry
 from offhook.engine.engine import Engine
 from offhook.engine.settings import EngineSettings
-from offhook.errors import OffhookError, StartError, StorageError
+from offhook.errors import OffhookError, StartError, StorageError, UsageError
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
@@ -25,11 +25,12 @@ from offhook.registrar.binding import Binding
 from offhook.runtime.driver import Driver
 from offhook.runtime.network import Network
 from offhook.runtime.sockets import SocketNetwork
-from offhook.runtime.tls import TlsFiles
+from offhook.runtime.tls import Tls
+from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
 from offhook.server.json_value import Json
-from offhook.server.policies import make_gateways, make_profiles
-from offhook.server.rows import binding_row, connection_row, transaction_row
+from offhook.server.policies import make_gateways, make_profiles, make_tls
+from offhook.server.rows import binding_row, certificate_row, connection_row, transaction_row
 from offhook.server.schema import Config
 from offhook.storage.opening import open_storage
 from offhook.storage.protocols import AccountStore, Storage
@@ -44,10 +45,10 @@ DRAIN_STEP = 0.05  # seconds between looks whether transactions are left
 log = structlog.get_logger()
 
 
-NetworkMaker = Callable[[TlsFiles], Network]
+NetworkMaker = Callable[[Tls], Network]
 
 
-def _sockets(tls: TlsFiles) -> Network:
+def _sockets(tls: Tls) -> Network:
     return SocketNetwork(tls=tls)
 
 
@@ -63,6 +64,7 @@ class Node:
         self._storage: Storage | None = None
         self._driver: Driver | None = None
         self._network: Network | None = None
+        self._tls = Tls()
         self._dispatcher: Dispatcher | None = None
         self._flow_bindings: FlowBindings | None = None
         self._bans = Bans()
@@ -92,14 +94,8 @@ class Node:
                 guarded=guard_of(gateways),
             )
         )
-        tls = config.tls
-        network = self._network = self._make_network(
-            TlsFiles(
-                certificate=str(tls.certificate or ""),
-                key=str(tls.key or ""),
-                authority=str(tls.ca or ""),
-            )
-        )
+        tls = self._tls = Tls(make_tls(config))
+        network = self._network = self._make_network(tls)
         digest_key = await storage.secret("digest", 32)
         start = network.unix()
         serving = Serving(
@@ -210,6 +206,29 @@ class Node:
             connection_row(flow)
             for flow in (self._driver.engine.connections() if self._driver is not None else ())
         ]
+
+    def certificates(self) -> Sequence[Mapping[str, Json]]:
+        """One object a certificate of ours."""
+        unix = self._network.unix() if self._network is not None else 0.0
+        return [certificate_row(own, unix) for own in self._tls.certificates]
+
+    async def reload_certificates(self) -> Sequence[Mapping[str, Json]]:
+        """Read certificates, keys and authorities again; what is in use from now on. Raises
+        StartError, and nothing is changed, if one of them cannot be used."""
+        tls, network = self._tls, self._network
+        if network is None:
+            raise UsageError("the server is still starting")
+        if tls.files == TlsFiles():
+            raise UsageError("there is nothing to reload: the configuration names no certificate")
+        try:
+            await asyncio.to_thread(tls.reload, network.unix())
+        except StartError as error:
+            log.error("certificates_not_reloaded", reason=str(error))
+            raise
+        rows = self.certificates()
+        for row in rows:
+            log.info("certificate_reloaded", **row)
+        return rows
 
     def bans(self) -> Sequence[Mapping[str, Json]]:
         """One object a banned source."""

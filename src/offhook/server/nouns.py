@@ -13,7 +13,7 @@ from offhook.server.logging import Log
 
 __all__ = ["register_nouns"]
 
-NOT_AVAILABLE = ("calls", "gateways", "hangup", "reload")
+NOT_AVAILABLE = ("calls", "gateways", "hangup")
 
 
 def register_nouns(
@@ -33,6 +33,10 @@ def register_nouns(
     control.register("unregister", "", live.unregister, usage="AOR", help="remove its bindings")
     control.register("transactions", "", live.transactions, help="running transactions")
     control.register("connections", "", live.connections, help="open connections")
+    control.register("certificates", "", live.certificates, help="ours, and when they expire")
+    control.register(
+        "reload", "", live.reload, help="read certificates, keys and authorities again"
+    )
     control.register("bans", "", live.bans, help="sources that guessed passwords")
     control.register("bans", "forgive", live.forgive, usage="ADDRESS", help="lift one")
     control.register("log-level", "", live.log_level, usage="[LEVEL]", help="show or change it")
@@ -70,6 +74,14 @@ class _Live:
     def connections(self, words: Sequence[str]) -> Json:
         _no_words(words)
         return list(self._instance.connections())
+
+    def certificates(self, words: Sequence[str]) -> Json:
+        _no_words(words)
+        return list(self._instance.certificates())
+
+    async def reload(self, words: Sequence[str]) -> Json:
+        _no_words(words)
+        return list(await self._instance.reload_certificates())
 
     def bans(self, words: Sequence[str]) -> Json:
         _no_words(words)

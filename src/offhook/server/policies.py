@@ -1,5 +1,5 @@
 """From configuration sections to what routing uses: profiles with their guards, gateways, the
-registrar's limits."""
+registrar's limits, TLS."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from offhook.auth.nonces import NonceRegistry
 from offhook.auth.server import DigestGuard
 from offhook.exchange.profile import Gateway, Profile
 from offhook.registrar.registration import RegistrarPolicy
+from offhook.runtime.tls_files import TlsFiles
 from offhook.server import schema
 from offhook.server.config import gateway_password
 
-__all__ = ["make_gateways", "make_profiles"]
+__all__ = ["make_gateways", "make_profiles", "make_tls"]
 
 
 def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, Profile]:
@@ -50,4 +51,14 @@ def _gateway(name: str, section: schema.Gateway) -> Gateway:
         section.username,
         lambda: password,
         section.peers,
+    )
+
+
+def make_tls(config: schema.Config) -> TlsFiles:
+    """Which certificates are shown, and which are asked for."""
+    tls = config.tls
+    return TlsFiles(
+        certificate=str(tls.certificate or ""),
+        key=str(tls.key or ""),
+        authority=str(tls.ca or ""),
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from offhook.engine.incoming import Incoming
 from offhook.registrar.binding import Binding
+from offhook.runtime.own_certificates import OwnCertificate
 from offhook.server.json_value import Json
 from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
 from offhook.transport.flow import Address, Flow
 
-__all__ = ["binding_row", "connection_row", "transaction_row"]
+__all__ = ["binding_row", "certificate_row", "connection_row", "transaction_row"]
 
 
 def binding_row(binding: Binding, unix: float) -> Mapping[str, Json]:
@@ -61,6 +63,18 @@ def connection_row(flow: Flow) -> Mapping[str, Json]:
         "remote": _host_and_port(flow.remote),
         "profile": flow.profile,
         "flow": flow.name,
+    }
+
+
+def certificate_row(own: OwnCertificate, unix: float) -> Mapping[str, Json]:
+    """One certificate of ours; `days_left` is negative once it has expired."""
+    expires = datetime.fromtimestamp(own.expires, UTC)
+    return {
+        "certificate": own.name,
+        "file": own.path,
+        "names": sorted(own.names),
+        "expires": f"{expires:%Y-%m-%dT%H:%M:%SZ}",
+        "days_left": round(own.days_left(unix), 1),
     }
 
 

@@ -1,7 +1,8 @@
 """The life of one server: start, greet, `ready`, drain on a signal, end.
 
 SIGTERM or SIGINT drains: new initial requests are refused, running transactions may end within
-DRAIN_SECONDS. A second signal ends at once. What is served is left to the `Instance`.
+DRAIN_SECONDS. A second signal ends at once. SIGHUP reads certificates again. What is served is left
+to the `Instance`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import suppress
 
 import structlog
 
-from offhook.errors import StorageError
+from offhook.errors import OffhookError, StorageError
 from offhook.server.admin import Admin
 from offhook.server.control import Control
 from offhook.server.first_accounts import make_first_accounts
@@ -55,10 +56,11 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.end)
+    loop.add_signal_handler(signal.SIGHUP, server.reload)
     try:
         await server.run(environ, show)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
     return 0
 
@@ -75,11 +77,24 @@ class Server:
         self._started = time.monotonic()
         self._ending = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._reloads: set[asyncio.Task[None]] = set()
         register_nouns(self._control, instance, logs, status=self.status, end=self.end)
 
     def end(self) -> None:
         """Begin to drain; called again, end at once."""
         (self._at_once if self._ending.is_set() else self._ending).set()
+
+    def reload(self) -> None:
+        """Read certificates again; the log tells what came of it."""
+        task = asyncio.get_running_loop().create_task(self._reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        try:
+            await self._instance.reload_certificates()
+        except OffhookError as error:
+            log.error("reload_failed", reason=str(error))
 
     async def run(self, environ: Mapping[str, str], show: Print) -> None:
         """Start, say `ready`, wait for `end`, drain and stop. Raises StartError."""
@@ -144,6 +159,8 @@ class Server:
             log.error("drain_failed", exc_info=work.exception())
 
     async def _stop(self) -> None:
+        for task in self._reloads:
+            task.cancel()
         if self._admin is not None:
             await self._admin.stop()
         try:

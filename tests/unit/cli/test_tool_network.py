@@ -9,7 +9,7 @@ import pytest
 from offhook.cli.tool_network import real_link, tls_files
 from offhook.errors import UsageError
 from offhook.message import parse_uri
-from offhook.runtime.tls import TlsFiles
+from offhook.runtime.tls_files import TlsFiles
 from offhook.server.schema import Config, Tls
 
 

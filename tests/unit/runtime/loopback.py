@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager
 from offhook.engine.actions import Open
 from offhook.runtime.limits import Limits
 from offhook.runtime.sockets import SocketNetwork
-from offhook.runtime.tls import TlsFiles
+from offhook.runtime.tls import Tls
+from offhook.runtime.tls_files import TlsFiles
 from offhook.transport.flow import Address, Flow, Listener
 
 PATIENCE = 3.0  # seconds until a test gives up
@@ -81,7 +82,7 @@ async def network(
     name_servers: Sequence[Address] = (),
 ) -> AsyncIterator[tuple[SocketNetwork, Recorder]]:
     """A network with its sink, stopped at the end."""
-    sockets = SocketNetwork(limits=limits, tls=tls, name_servers=name_servers)
+    sockets = SocketNetwork(limits=limits, tls=Tls(tls), name_servers=name_servers)
     sink = Recorder()
     sockets.attach(sink)
     try:

@@ -15,7 +15,7 @@ from offhook.runtime import accept
 from offhook.runtime.connections import Connections
 from offhook.runtime.counters import Counters
 from offhook.runtime.limits import Limits
-from offhook.runtime.tls import TlsFiles
+from offhook.runtime.tls_files import TlsFiles
 from offhook.transport.flow import Listener
 from tests.interop.harness.certificates import Certificate
 from tests.unit.runtime.loopback import Recorder, Story, listener, network
@@ -121,7 +121,7 @@ def test_without_descriptors_accepting_pauses(run: Story, monkeypatch: pytest.Mo
         sink = Recorder()
         book = Connections(sink, Limits(), Counters())
         place = Listener("internal", "TCP", *bound.getsockname())
-        acceptor = accept.Acceptor(bound, place, book, context=lambda: None)
+        acceptor = accept.Acceptor(bound, place, book)
         with socket.create_connection(bound.getsockname()):
             await sink.until(lambda: bool(sink.accepted))
             assert bound.failures == 0

@@ -56,24 +56,64 @@ def test_a_common_name_must_be_a_domain() -> None:
 
 @pytest.mark.rfc("5922", "7.2")
 @pytest.mark.parametrize(
-    ("proven", "name", "expected"),
+    ("listed", "name", "expected"),
     [
         ("example.com", "example.com", True),
         ("example.com", "EXAMPLE.com", True),
+        ("Example.COM", "example.com", True),
         ("example.com", "example.com.", True),
         ("example.com", "foo.example.com", False),
+        ("example.com", "fooexample.com", False),
         ("foo.example.com", "example.com", False),
         ("*.example.com", "foo.example.com", False),
         ("*.example.com", "*.example.com", False),
         (".example.com", "foo.example.com", False),
         ("example.com", "", False),
-        ("192.0.2.1", "192.0.2.1", True),
-        ("2001:db8::1", "2001:0db8::0001", True),
-        ("xn--bcher-kva.example", "bücher.example", True),
+        ("xn--bcher-kva.example", "b\u00fccher.example", True),
+        ("192.0.2.1", "192.0.2.1", False),  # an address in a DNS value is no name
     ],
 )
-def test_comparison(proven: str, name: str, expected: bool) -> None:
-    assert proves(frozenset({proven}), name) is expected
+def test_comparison(listed: str, name: str, expected: bool) -> None:
+    assert proves(identities(certificate((("DNS", listed),))), name) is expected
+
+
+@pytest.mark.parametrize(
+    ("listed", "name", "expected"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.10", False),
+        ("2001:db8::1", "2001:0db8::0001", True),
+        ("2001:db8::1", "[2001:db8::1]", False),
+        ("192.0.2.1", "example.com", False),
+    ],
+)
+def test_addresses(listed: str, name: str, expected: bool) -> None:
+    assert proves(identities(certificate((("IP Address", listed),))), name) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "listed", "name", "expected"),
+    [
+        ("DNS", "*.example.com", "foo.example.com", True),
+        ("DNS", "*.EXAMPLE.com", "Foo.example.COM", True),
+        ("URI", "sip:*.example.com", "foo.example.com", True),
+        ("DNS", "*.example.com", "example.com", False),
+        ("DNS", "*.example.com", "a.foo.example.com", False),
+        ("DNS", "*.com", "example.com", False),
+        ("DNS", "*", "example", False),
+        ("DNS", "f*.example.com", "foo.example.com", False),
+        ("DNS", "*.*.example.com", "a.b.example.com", False),
+        ("DNS", "foo.example.com", "foo.example.com", True),
+        ("DNS", "*.0.2.1", "192.0.2.1", False),
+        ("IP Address", "192.0.2.1", "192.0.2.1", True),
+        ("URI", "sip:alice@*.example.com", "foo.example.com", False),
+    ],
+)
+def test_wildcards_where_they_are_allowed(
+    kind: str, listed: str, name: str, expected: bool
+) -> None:
+    proven = identities(certificate(((kind, listed),)), wildcards=True)
+    assert proves(proven, name) is expected
 
 
 @pytest.mark.parametrize(

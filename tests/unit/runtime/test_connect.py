@@ -15,7 +15,7 @@ import pytest
 from offhook.engine.actions import Open
 from offhook.runtime.limits import Limits
 from offhook.runtime.sockets import SocketNetwork
-from offhook.runtime.tls import TlsFiles
+from offhook.runtime.tls_files import ProfileTls, TlsFiles
 from offhook.transport.flow import Address, Listener
 from tests.interop.harness.certificates import Authority, Certificate
 from tests.unit.runtime.loopback import (
@@ -39,7 +39,10 @@ async def tls_pair(
 ) -> AsyncIterator[tuple[SocketNetwork, Recorder, Recorder, Address]]:
     """A network that connects, its sink, the sink of a TLS server, and where that is."""
     there = TlsFiles(
-        str(server.certificate), str(server.key), str(server.authority), ask_client=ask_client
+        str(server.certificate),
+        str(server.key),
+        str(server.authority),
+        profiles={"internal": ProfileTls(ask=ask_client)},
     )
     async with network(tls=there) as (far, far_sink), network(tls=client) as (sockets, sink):
         real = await far.listen(listener("TLS"))
@@ -230,7 +233,7 @@ def test_an_accepted_tls_connection_serves_only_what_its_client_proved(
             str(certificate.certificate),
             str(certificate.key),
             str(certificate.authority),
-            ask_client=True,
+            profiles={"internal": ProfileTls(ask=True)},
         )
         async with network(tls=server) as (far, far_sink), network(tls=own) as (sockets, sink):
             real = await far.listen(listener("TLS"))

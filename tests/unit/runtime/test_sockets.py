@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import time
 
 import pytest
@@ -17,9 +16,7 @@ from offhook.engine.actions import Open
 from offhook.errors import StartError, UsageError
 from offhook.runtime.network import Network
 from offhook.runtime.sockets import SocketNetwork
-from offhook.runtime.tls import TlsFiles
 from offhook.transport.flow import Address, Flow, Listener
-from tests.interop.harness.certificates import Authority, Certificate
 from tests.unit.runtime.loopback import (
     Story,
     datagram_peer,
@@ -205,40 +202,6 @@ def test_names_are_answered_through_the_sink(run: Story) -> None:
             sockets.resolve(7, "localhost")
             await sink.until(lambda: 7 in sink.addresses)
             assert "127.0.0.1" in sink.addresses[7]
-
-    run(story())
-
-
-def test_certificates_are_exchanged_while_running(
-    run: Story, authority: Authority, certificate: Certificate
-) -> None:
-    """The next connection gets the new one, old ones live on, a bad file changes nothing."""
-
-    async def story() -> None:
-        context = ssl.create_default_context(cafile=str(authority.root))
-        first = TlsFiles(str(certificate.certificate), str(certificate.key))
-        async with network(tls=first) as (sockets, sink):
-            real = await sockets.listen(listener("TLS"))
-
-            async def connect(name: str) -> asyncio.StreamWriter:
-                _, writer = await asyncio.open_connection(
-                    "127.0.0.1", real.port, ssl=context, server_hostname=name
-                )
-                return writer
-
-            old = await connect("sip.example.com")
-            renewed = authority.issue("renewed", ["new.example.com"], [])
-            sockets.reload_tls(TlsFiles(str(renewed.certificate), str(renewed.key)))
-            new = await connect("new.example.com")
-            with pytest.raises(StartError):
-                sockets.reload_tls(TlsFiles("/nonexistent.pem"))
-            newest = await connect("new.example.com")
-            old.write(b"still here")
-            await sink.until(lambda: bool(sink.received))
-            assert len(sockets.connections()) == 3
-            for writer in (old, new, newest):
-                writer.close()
-                await writer.wait_closed()
 
     run(story())
 

@@ -1,108 +1,112 @@
-"""TLS files: what works, and the one line for each way in which they do not. The wire is in
-test_accept and test_connect.
-"""
+"""Reloading: the next connection gets what was loaded last, the open ones live on, a bad file
+changes nothing."""
 
 from __future__ import annotations
 
+import asyncio
+import datetime
+import shutil
 import ssl
+import time
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 from offhook.errors import StartError
-from offhook.runtime.tls import TlsContexts, TlsFiles
-from tests.interop.harness.certificates import Certificate
+from offhook.runtime.own_certificates import DAY
+from offhook.runtime.sockets import SocketNetwork
+from offhook.runtime.tls import Tls
+from offhook.runtime.tls_files import KeyPair, TlsFiles
+from tests.interop.harness.certificates import Authority, Certificate
+from tests.unit.runtime.loopback import Recorder, Story, listener
 
 
-def test_contexts(certificate: Certificate) -> None:
-    files = TlsFiles(str(certificate.certificate), str(certificate.key), str(certificate.authority))
-    contexts = TlsContexts(files)
-    assert contexts.server is not None
-    for context in (contexts.server, contexts.client):
-        assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-        assert context.options & ssl.OP_NO_RENEGOTIATION
-    assert contexts.server.verify_mode is ssl.CERT_NONE
-    assert contexts.client.verify_mode is ssl.CERT_REQUIRED
-    assert not contexts.client.check_hostname
-    assert len(contexts.client.get_ca_certs()) == 1
+def put(certificate: Certificate, folder: Path) -> TlsFiles:
+    """Copy a certificate to where the server reads it."""
+    shutil.copy(certificate.certificate, folder / "server.pem")
+    shutil.copy(certificate.key, folder / "server.key")
+    return TlsFiles(str(folder / "server.pem"), str(folder / "server.key"))
 
 
-def test_clients_may_be_asked_for_a_certificate(certificate: Certificate) -> None:
-    files = TlsFiles(
-        str(certificate.certificate),
-        str(certificate.key),
-        str(certificate.authority),
-        ask_client=True,
-    )
-    server = TlsContexts(files).server
-    assert server is not None
-    assert server.verify_mode is ssl.CERT_OPTIONAL
+async def connect(port: int, authority: Path, name: str) -> asyncio.StreamWriter:
+    context = ssl.create_default_context(cafile=str(authority))
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name)
+    return writer
 
 
-def test_without_files_there_is_a_client_that_trusts_the_system() -> None:
-    contexts = TlsContexts(TlsFiles())
-    assert contexts.server is None
-    assert contexts.client is contexts.client
-    assert contexts.client.verify_mode is ssl.CERT_REQUIRED
-
-
-def test_certificate_and_key_in_one_file(certificate: Certificate, tmp_path: Path) -> None:
-    both = tmp_path / "both.pem"
-    both.write_bytes(certificate.certificate.read_bytes() + certificate.key.read_bytes())
-    assert TlsContexts(TlsFiles(str(both))).server is not None
-
-
-def test_a_missing_file(certificate: Certificate, tmp_path: Path) -> None:
-    missing = str(tmp_path / "none.pem")
-    known = str(certificate.certificate)
-    for files, option in (
-        (TlsFiles(missing, str(certificate.key)), "tls.certificate"),
-        (TlsFiles(known, missing), "tls.key"),
-        (TlsFiles(known, str(certificate.key), missing), "tls.authority"),
-    ):
-        assert fault(files) == (
-            f"tls: cannot read {missing}: no such file or directory - correct {option}"
-        )
-
-
-def test_a_key_of_another_certificate(certificate: Certificate, stranger: Certificate) -> None:
-    line = fault(TlsFiles(str(certificate.certificate), str(stranger.key)))
-    assert line == (
-        f"tls: the key {stranger.key} does not belong to the certificate"
-        f" {certificate.certificate} - correct tls.key"
-    )
-
-
-def test_a_file_that_is_no_certificate(certificate: Certificate, tmp_path: Path) -> None:
-    odd = tmp_path / "odd.pem"
-    odd.write_text("hello")
-    assert fault(TlsFiles(str(odd), str(certificate.key))).startswith(
-        f"tls: cannot use certificate {odd} with key {certificate.key}: "
-    )
-    line = fault(TlsFiles(authority=str(odd)))
-    assert line == f"tls: {odd} holds no certificate - correct tls.authority"
-
-
-def test_an_encrypted_key_does_not_ask_on_the_terminal(
-    certificate: Certificate, tmp_path: Path
+def test_certificates_are_exchanged_while_running(
+    run: Story, authority: Authority, certificate: Certificate, tmp_path: Path
 ) -> None:
-    key = serialization.load_pem_private_key(certificate.key.read_bytes(), None)
-    encrypted = tmp_path / "encrypted.key"
-    encrypted.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"secret"),
-        )
+    async def story() -> None:
+        tls = Tls(put(certificate, tmp_path))
+        sockets, sink = SocketNetwork(tls=tls), Recorder()
+        sockets.attach(sink)
+        real = await sockets.listen(listener("TLS"))
+        old = await connect(real.port, authority.root, "sip.example.com")
+        put(authority.issue("renewed", ["new.example.com"], []), tmp_path)
+        tls.reload(time.time())
+        new = await connect(real.port, authority.root, "new.example.com")
+        (tmp_path / "server.key").unlink()
+        with pytest.raises(StartError, match=r"tls\.key: cannot read"):
+            tls.reload(time.time())
+        newest = await connect(real.port, authority.root, "new.example.com")
+        old.write(b"still here")
+        await sink.until(lambda: bool(sink.received))
+        assert len(sockets.connections()) == 3
+        for writer in (old, new, newest):
+            writer.close()
+            await writer.wait_closed()
+        await sockets.stop()
+
+    run(story())
+
+
+def test_one_that_has_expired_is_not_loaded(
+    authority: Authority, certificate: Certificate, tmp_path: Path
+) -> None:
+    tls = Tls(put(certificate, tmp_path))
+    before = tls.server("internal")
+    put(
+        authority.issue("late", ["sip.example.com"], [], lifetime=datetime.timedelta(hours=-1)),
+        tmp_path,
     )
-    line = fault(TlsFiles(str(certificate.certificate), str(encrypted)))
-    assert line == f"tls: the key {encrypted} is encrypted - write it without a passphrase"
-
-
-def fault(files: TlsFiles) -> str:
     with pytest.raises(StartError) as caught:
-        TlsContexts(files)
-    line = str(caught.value)
-    assert "\n" not in line
-    return line
+        tls.reload(time.time())
+    assert str(caught.value) == f"tls: {tmp_path}/server.pem has expired - renew it"
+    assert tls.server("internal") is before
+    (own,) = tls.certificates
+    assert own.days_left(time.time()) > 1
+
+
+def test_a_server_starts_with_one_that_has_expired(authority: Authority, tmp_path: Path) -> None:
+    """Phones on UDP must not wait for it."""
+    past = authority.issue("gone", ["gone.test"], [], lifetime=datetime.timedelta(hours=-1))
+    tls = Tls(put(past, tmp_path))
+    (own,) = tls.certificates
+    assert own.days_left(time.time()) < 0
+    assert tls.server("internal") is not None
+
+
+def test_a_broken_one_of_many_changes_none(
+    authority: Authority, certificate: Certificate, tmp_path: Path
+) -> None:
+    main = put(certificate, tmp_path)
+    second = authority.issue("second", ["second.test"], [])
+    files = TlsFiles(
+        main.certificate,
+        main.key,
+        others={"second": KeyPair(str(second.certificate), str(second.key))},
+    )
+    tls = Tls(files)
+    ends = [own.expires for own in tls.certificates]
+    put(
+        authority.issue("longer", ["sip.example.com"], [], lifetime=datetime.timedelta(days=9)),
+        tmp_path,
+    )
+    second.key.write_text("no key")
+    with pytest.raises(StartError, match=r"certificates\.second: cannot use"):
+        tls.reload(time.time())
+    assert [own.expires for own in tls.certificates] == ends
+    authority.issue("second", ["second.test"], [])
+    tls.reload(time.time())
+    assert max(own.expires for own in tls.certificates) > max(ends) + 6 * DAY

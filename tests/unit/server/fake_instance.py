@@ -21,6 +21,8 @@ class FakeInstance:
         self.accounts = MemoryAccounts()
         self.listeners: Sequence[Listener] = [Listener("internal", "UDP", "127.0.0.1", 5060)]
         self.storage = "ok"
+        self.reload_error = ""
+        self.reloaded = asyncio.Event()
         self.bindings = {"sip:alice@example.com": 2}
         self._start_error = start_error
         self._endless_drain = endless_drain
@@ -53,6 +55,16 @@ class FakeInstance:
 
     def transactions(self) -> Sequence[Mapping[str, Json]]:
         return [{"id": "1", "method": "INVITE"}]
+
+    def certificates(self) -> Sequence[Mapping[str, Json]]:
+        return [{"certificate": "tls", "days_left": 30}]
+
+    async def reload_certificates(self) -> Sequence[Mapping[str, Json]]:
+        self.history.append("reload")
+        self.reloaded.set()
+        if self.reload_error:
+            raise StartError(self.reload_error)
+        return self.certificates()
 
     def bans(self) -> Sequence[Mapping[str, Json]]:
         return [{"source": "192.0.2.9", "seconds": 60}]

@@ -14,11 +14,13 @@ from offhook import NotServing
 from offhook.errors import StartError, StorageError, UsageError
 from offhook.exchange import Decision, Exchange, Reply, Request
 from offhook.registrar import Binding
-from offhook.runtime.tls import TlsFiles
+from offhook.runtime.tls import Tls
+from offhook.runtime.tls_files import TlsFiles
 from offhook.server.config import load_text
 from offhook.server.node import Node
 from offhook.testing.builders import build_request
 from offhook.testing.loop import run_virtual
+from tests.interop.harness.certificates import Authority
 from tests.unit.exchange.bench import ALICE
 from tests.unit.recording_network import RecordingNetwork
 
@@ -30,9 +32,6 @@ authenticate = false
 registrar = true
 [storage]
 url = "memory:"
-[tls]
-certificate = "server.pem"
-key = "server.key"
 """
 
 
@@ -50,11 +49,11 @@ class Stage:
 
     def __init__(self, exchange: Exchange | None = None, text: str = TEXT) -> None:
         self.network = RecordingNetwork()
-        self.tls: list[TlsFiles] = []
+        self.tls: list[Tls] = []
         self.exchange = exchange or Exchange()
         self.node = Node(load_text(text, Path("/etc/offhook")), self.exchange, self._network)
 
-    def _network(self, tls: TlsFiles) -> RecordingNetwork:
+    def _network(self, tls: Tls) -> RecordingNetwork:
         self.tls.append(tls)
         return self.network
 
@@ -121,11 +120,7 @@ def test_start_opens_and_stop_closes() -> None:
 
     play(story())
     (tls,) = stage.tls
-    assert (tls.certificate, tls.key, tls.authority) == (
-        "/etc/offhook/server.pem",
-        "/etc/offhook/server.key",
-        "",
-    )
+    assert tls.files == TlsFiles()
 
 
 def test_a_node_can_be_started_again() -> None:
@@ -212,6 +207,47 @@ def test_an_unreadable_gateway_password_opens_nothing() -> None:
         assert stage.tls == []
 
     play(story())
+
+
+# certificates -------------------------------------------------------------------------------------
+async def test_certificates_are_reloaded(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.issue("server", ["sip.example.com"], [])
+    text = f'{TEXT}[tls]\ncertificate = "{tmp_path}/server.pem"\nkey = "{tmp_path}/server.key"\n'
+    node = Stage(text=text).node
+    with pytest.raises(UsageError, match="still starting"):
+        await node.reload_certificates()
+    await node.start()
+    (before,) = node.certificates()
+    assert before["certificate"] == "tls"
+    assert before["names"] == ["sip.example.com"]
+    authority.issue("server", ["new.example.com"], [])
+    (now,) = await node.reload_certificates()
+    assert now["names"] == ["new.example.com"]
+    (tmp_path / "server.key").write_text("nonsense")
+    with (
+        structlog.testing.capture_logs() as logs,
+        pytest.raises(StartError, match="cannot use certificate"),
+    ):
+        await node.reload_certificates()
+    assert [entry["event"] for entry in logs] == ["certificates_not_reloaded"]
+    assert list(node.certificates()) == [now]
+    await node.stop()
+
+
+async def test_there_may_be_nothing_to_reload() -> None:
+    node = Stage().node
+    await node.start()
+    with pytest.raises(UsageError, match="names no certificate"):
+        await node.reload_certificates()
+    await node.stop()
+
+
+async def test_a_certificate_that_cannot_be_used_opens_nothing(tmp_path: Path) -> None:
+    stage = Stage(text=f'{TEXT}[tls]\ncertificate = "{tmp_path}/x"\nkey = "{tmp_path}/y"\n')
+    with pytest.raises(StartError, match=r"tls\.certificate: cannot read"):
+        await stage.node.start()
+    assert stage.tls == []
 
 
 # what runs meanwhile ------------------------------------------------------------------------------

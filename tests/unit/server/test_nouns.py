@@ -82,7 +82,6 @@ async def test_unregister_takes_an_aor_as_people_write_it(aor: str) -> None:
         (["drain", "x"], "is not expected"),
         (["log-level", "loud"], "is not a log level"),
         (["log-level", "a", "b"], "give one level"),
-        (["reload"], "reload is not available yet"),
         (["calls"], "calls is not available yet"),
         (["hangup", "id"], "hangup is not available yet"),
     ],
@@ -110,3 +109,14 @@ async def test_drain_ends_the_server() -> None:
     live = Live()
     assert (await live.ask("drain"))["result"] == "draining"
     assert live.ended == 1
+
+
+async def test_reload_tells_what_it_loaded_or_why_not() -> None:
+    live = Live()
+    rows = [{"certificate": "tls", "days_left": 30}]
+    assert await live.ask("reload") == {"ok": True, "result": rows}
+    assert await live.ask("certificates") == {"ok": True, "result": rows}
+    live.instance.reload_error = "tls.key: cannot read /x"
+    assert await live.ask("reload") == {"ok": False, "error": "tls.key: cannot read /x"}
+    assert live.instance.history == ["reload", "reload"]
+    assert (await live.ask("reload", "routes"))["ok"] is False

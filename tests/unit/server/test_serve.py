@@ -99,6 +99,18 @@ async def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     assert instance.history[-1] == "stop"
 
 
+async def test_sighup_reads_certificates_again(tmp_path: Path) -> None:
+    instance = FakeInstance()
+    async with running(tmp_path, instance) as server:
+        for error in ("", "tls.key: cannot read /x"):
+            instance.reload_error = error
+            instance.reloaded.clear()
+            os.kill(os.getpid(), signal.SIGHUP)
+            await instance.reloaded.wait()
+        assert not server.task.done()
+    assert instance.history[:3] == ["start", "reload", "reload"]
+
+
 async def test_a_drain_that_does_not_end_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
