@@ -22,6 +22,7 @@ PACKAGES = {
     "ip": "iproute2",
     "linphonec": "linphone-cli",
     "linphonecsh": "linphone-cli",
+    "nsenter": "util-linux",
     "sipp": "sip-tester",
     "ss": "iproute2",
     "svcrack": "sipvicious",

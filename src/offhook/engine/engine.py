@@ -225,15 +225,20 @@ class Engine:
         now: float,
         *,
         next_uri: str = "",
+        flow: str = "",
         handle: object = None,
     ) -> Outgoing:
         """Send a request of our own: `message` without a Via, to `next_uri` or its Request-URI. The
         answers come as `Answered`.
 
-        Raises UriError if the URI names no transport of ours.
+        With the name of a `flow` it goes by that one alone; status 480 if that is gone. Raises
+        UriError if the URI names no transport of ours.
         """
         outgoing = Outgoing(self._origination, message, profile, handle)
-        self._origination.start(outgoing, next_uri or message.uri, now)
+        if flow:
+            self._origination.start_on(outgoing, flow, now)
+        else:
+            self._origination.start(outgoing, next_uri or message.uri, now)
         return outgoing
 
     def drain(self) -> None:

@@ -32,6 +32,12 @@ class Origination:
             outgoing.hops = [hop]
             self._parts.ways.look_up(outgoing, hop.host)
 
+    def start_on(self, outgoing: Outgoing, flow: str, now: float) -> None:
+        """Send a request on the flow of that name, which is the only way: a phone behind a NAT has
+        no other (RFC 5626 5.3)."""
+        if not self._parts.ways.find(outgoing, outgoing.profile, flow, now):
+            outgoing.end(480, now)
+
     def reach_outgoing(self, outgoing: Outgoing, hop: NextHop, now: float) -> None:
         """Find a flow to a literal address."""
         self._parts.ways.reach(outgoing, outgoing.profile, hop, now)

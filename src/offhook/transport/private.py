@@ -1,5 +1,5 @@
-"""Does the source of a request hide its sender? (private addresses of RFC 1918, 4193, 6598; flows
-of design: source or Contact)."""
+"""Does the source of a request hide its sender? (private addresses of RFC 1918, 3927, 4193, 6598;
+flows of design: source or Contact)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,24 @@ from offhook.transport.via import default_port, same_host
 
 __all__ = ["behind_translation", "is_private"]
 
-_SHARED = ip_network("100.64.0.0/10")  # RFC 6598: private too, though not by Python's word
+# not Python's `is_private`: that holds for documentation networks and not for RFC 6598
+_PRIVATE = tuple(
+    map(
+        ip_network,
+        (
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",  # RFC 1918
+            "100.64.0.0/10",  # RFC 6598
+            "0.0.0.0/8",  # RFC 1122: a phone that knows no address of its own
+            "127.0.0.0/8",
+            "169.254.0.0/16",  # RFC 3927
+            "fc00::/7",  # RFC 4193
+            "fe80::/10",
+            "::/127",  # unspecified and loopback
+        ),
+    )
+)
 _CACHE = 4096  # distinct hosts remembered
 
 
@@ -24,7 +41,7 @@ def is_private(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return False
-    return address.is_private or (address.version == 4 and address in _SHARED)
+    return any(address in network for network in _PRIVATE)
 
 
 def behind_translation(core: Core, flow: Flow, contact_host: Callable[[], str]) -> bool:

@@ -16,6 +16,7 @@ from subprocess import CompletedProcess
 
 from tests.interop.harness.certificates import Certificate
 from tests.interop.harness.endpoint import DOMAIN, TRANSPORTS, Account, Endpoint
+from tests.interop.harness.namespaces import HERE, Place
 from tests.interop.harness.process import LOOPBACK, Program, free_port, run
 
 OFFHOOK = Path(sys.executable).parent / "offhook"
@@ -47,6 +48,7 @@ class Setup:
     extra: str = ""
     domains: Sequence[str] = (DOMAIN,)
     core: int | None = None
+    place: Place = HERE
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ class Exchange:
         command: list[str | Path] = [OFFHOOK, "serve"]
         if self.setup.routing:
             command.append(self.folder / "routing.py")
-        command += ["--config", self.configuration]
+        command = self.setup.place.command([*command, "--config", self.configuration])
         self.program = Program("offhook", command, folder=self.folder, core=self.setup.core)
         try:
             self.program.wait_for(r"^ready$", timeout=START_SECONDS)
@@ -133,7 +135,7 @@ class Exchange:
         parts = [f"domains = {json.dumps(list(self.setup.domains))}"]
         for profile in self.setup.profiles:
             ports = self.endpoints[profile.name].ports
-            listen = [f"{name}:{LOOPBACK}:{port}" for name, port in ports.items()]
+            listen = [f"{name}:{self.setup.place.host}:{port}" for name, port in ports.items()]
             parts += [
                 f"[profiles.{profile.name}]",
                 f"listen = {json.dumps(listen)}",
@@ -179,6 +181,8 @@ def choose_ports(setup: Setup) -> Endpoints:
     """Free ports for every listener of every profile."""
     authority = setup.certificate.authority if setup.certificate else None
     return {
-        profile.name: Endpoint({name: free_port() for name in profile.transports}, authority)
+        profile.name: Endpoint(
+            {name: free_port() for name in profile.transports}, authority, host=setup.place.host
+        )
         for profile in setup.profiles
     }

@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import re
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.interop.harness.endpoint import DOMAIN, Account
-from tests.interop.harness.process import LOOPBACK
+from tests.interop.harness.namespaces import HERE, Place
 
 _numbers = itertools.count(1)
 DATAGRAM_BYTES = 65_535
@@ -50,19 +51,31 @@ class Response:
 class Wire:
     """A client socket; what arrives is cut into messages."""
 
-    def __init__(self, address: tuple[str, int], transport: str = "udp") -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        transport: str = "udp",
+        *,
+        place: Place = HERE,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Open it in `place`; over TLS with `context`, which checks the name of the domain."""
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
         self.transport = transport
-        self._socket = socket.socket(socket.AF_INET, kind)
+        self.host = place.host
+        with place.entered():
+            self._socket = socket.socket(socket.AF_INET, kind)
         self._socket.settimeout(3.0)
         self._address = address
         self._buffer = b""
         self.closed = False
         if transport == "udp":
-            self._socket.bind((LOOPBACK, 0))
-        else:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket.connect(address)
+            self._socket.bind((place.host, 0))
+            return
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.connect(address)
+        if context is not None:
+            self._socket = context.wrap_socket(self._socket, server_hostname=DOMAIN)
 
     def __enter__(self) -> Self:
         return self
@@ -163,7 +176,7 @@ class Draft:
     def write(self, wire: Wire, headers: Mapping[str, str] | None = None) -> bytes:
         """The octets, with a Via that names the wire's own socket."""
         number = next(_numbers)
-        own = f"{LOOPBACK}:{wire.port}"
+        own = f"{wire.host}:{wire.port}"
         branch = f"z9hG4bK-t{number}-{wire.port}"
         fields = {
             "Via": f"SIP/2.0/{wire.transport.upper()} {own};branch={branch};rport",

@@ -106,3 +106,25 @@ def test_an_answer_by_another_flow_counts() -> None:
     request = rig.to(CALLEE)[-1].to_bytes()
     rig.receive(build_response(request, 200), rig.accept(TCP, CALLEE))
     assert heard(rig) == [200]
+
+
+@pytest.mark.rfc("5626", "5.3")
+def test_a_named_flow_is_the_only_way() -> None:
+    rig = Rig()
+    natted = "udp/192.0.2.1:5060/203.0.113.9:31337"
+    message = make_request(
+        "OPTIONS",
+        TARGET,
+        via=(),
+        from_="<sip:us@example.com>;tag=u",
+        to=f"<{TARGET}>",
+        call_id="own",
+        cseq=1,
+    )
+    rig.engine.request(message, "p", rig.now, flow=natted)
+    rig.run()
+    assert [each.uri for each in rig.to(("203.0.113.9", 31337))] == [TARGET]
+    assert not rig.to(CALLEE)
+    gone = rig.engine.request(message, "p", rig.now, flow="tcp/192.0.2.1:5060/203.0.113.9:5/c9")
+    rig.run()
+    assert (heard(rig), gone.status) == ([0], 480)
