@@ -15,6 +15,7 @@ HEAVY = {
     "structlog",
     "typer",
     "uvloop",
+    "websockets",
 }
 
 

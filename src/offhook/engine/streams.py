@@ -1,5 +1,9 @@
 """Connections as the engine sees them: a framer each, keep-alives, patience with half a message
-(RFC 3261 18.3, RFC 5626 3.5.1)."""
+(RFC 3261 18.3, RFC 5626 3.5.1).
+
+A WebSocket message is one message of SIP (RFC 7118 5): nothing is cut there, and the network has
+put its fragments together.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass
 from offhook.engine.actions import Close, Send
 from offhook.engine.parts import Parts
 from offhook.errors import FramingError, MessageError
+from offhook.message.limits import STREAM_HEAD
 from offhook.message.parse import parse
 from offhook.message.stream import KeepAlive, StreamFramer
 from offhook.transport.flow import Flow
@@ -53,6 +58,8 @@ class Streams:
 
     def feed(self, flow: Flow, data: bytes, now: float) -> tuple[list[bytes], Broken | None]:
         """The messages that these octets complete; pings are answered here."""
+        if flow.framed:
+            return self._whole(flow, data)
         stream = self._of(flow)
         broken = None
         try:
@@ -71,6 +78,18 @@ class Streams:
             stream.watched = stream.completed
             self._parts.timers.start(PATIENCE, now, stream, stream.completed)
         return messages, broken
+
+    def _whole(self, flow: Flow, data: bytes) -> tuple[list[bytes], Broken | None]:
+        """One message or one keep-alive (RFC 7118 5, 6)."""
+        message = data.lstrip(b"\r\n")
+        if not message:
+            if data == KeepAlive.PING.value:
+                self._parts.actions.append(Send(flow, PONG))
+            return [], None
+        if len(message) > STREAM_HEAD and message.find(b"\r\n\r\n", 0, STREAM_HEAD + 4) < 0:
+            error = FramingError(513, "Message Too Large")
+            return [], Broken(message[:STREAM_HEAD], error)
+        return [message], None
 
     def lose(self, flow: Flow) -> None:
         """The connection is gone."""

@@ -14,7 +14,7 @@ from offhook.proxy.response_context import ResponseContext
 from offhook.proxy.target import Outcome
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.server_non_invite import ServerNonInvite
-from offhook.transport.flow import Address, Flow
+from offhook.transport.flow import WEBSOCKET, Address, Flow
 from offhook.transport.via import default_port, response_address
 
 __all__ = ["Headers", "UpstreamSide"]
@@ -118,6 +118,8 @@ class UpstreamSide:
         if parts.ways.alive(flow):
             parts.actions.append(Send(flow, data))
             return
+        if flow.transport in WEBSOCKET:
+            return  # nobody can connect to such a client (RFC 7118 5.3)
         address = _sent_by(flow, data)
         if address is not None:
             request = Open(0, flow.profile, flow.transport, address)

@@ -20,6 +20,7 @@ from offhook.registrar.binding import Binding
 from offhook.registrar.reading import read
 from offhook.registrar.registration import Registration
 from offhook.registrar.server import Update, change
+from offhook.transport.flow import SECURE, WEBSOCKET
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, split_route_uri
 
@@ -67,7 +68,7 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
             aor=aor,
             policy=request.profile.policy,
             flow=flow.name,
-            by_flow=flow.transport == "TLS" or (not flow.reliable and _translated(request)),
+            by_flow=_reached_by_flow(request),
         )
     except PeerError as error:
         return OwnReply(error.status, error.reason)
@@ -106,12 +107,19 @@ def _address_in_to(request: Request) -> str:
     return bare_uri(request.header("to") or "")
 
 
-def _translated(request: Request) -> bool:
+def _reached_by_flow(request: Request) -> bool:
+    """True if the phone cannot be sent to or connected to at its Contact."""
+    flow = request.incoming.flow
+    if flow.transport in SECURE or flow.transport in WEBSOCKET:
+        return True
+
     def contact_host() -> str:
         contact = split_route_uri(bare_uri(request.header("contact") or ""))
         return contact.host if contact is not None else ""
 
-    return behind_translation(request.incoming.core, request.incoming.flow, contact_host)
+    if flow.reliable:
+        return contact_host().endswith(".invalid")  # RFC 7118 B.1: it has no address to tell
+    return behind_translation(request.incoming.core, flow, contact_host)
 
 
 def options(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:

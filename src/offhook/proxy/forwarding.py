@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from offhook.message.message import Message
 from offhook.proxy.route_token import ORDINARY, TRUNK, End, RouteToken, seal, tag_hash
 from offhook.proxy.target import Edit, Target
-from offhook.transport.flow import Flow
+from offhook.transport.flow import WEBSOCKET, Flow
 from offhook.transport.route_set import bare_uri, replace_routes, route_values
 
 __all__ = ["RECORD_ROUTED", "Forward", "forward", "record_routes"]
@@ -81,8 +81,9 @@ def record_routes(
 
 
 def _value(user: str, flow: Flow, secure: bool) -> str:
-    if secure:
-        return f"<sips:{user}@{flow.own};lr>"  # RFC 3261 16.6 step 4
-    if flow.transport == "UDP":
-        return f"<sip:{user}@{flow.own};lr>"
-    return f"<sip:{user}@{flow.own};transport={flow.transport.lower()};lr>"
+    scheme, transport = ("sips" if secure else "sip"), ""  # RFC 3261 16.6 step 4
+    if flow.transport in WEBSOCKET:
+        transport = ";transport=ws"  # RFC 7118 5.2: over TLS too
+    elif flow.transport != "UDP" and not secure:
+        transport = f";transport={flow.transport.lower()}"
+    return f"<{scheme}:{user}@{flow.own}{transport};lr>"

@@ -1,5 +1,5 @@
-"""Accepts connections: limits first, then the TLS handshake, each connection alone under its
-deadline (RFC 3261 18.2.1).
+"""Accepts connections: limits first, then the handshakes of TLS and WebSocket, each connection
+alone under its deadline (RFC 3261 18.2.1).
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from collections.abc import Callable
 
 from offhook.runtime.binding import prepare_stream
 from offhook.runtime.certificate_names import identities
@@ -23,7 +24,9 @@ EXHAUSTED_PAUSE = 1.0  # seconds until accepting is tried again without descript
 
 
 class Acceptor:
-    """One listening socket; `tls` for encrypted ones, None for plain TCP."""
+    """One listening socket; `tls` for encrypted ones, None for plain TCP. `make` makes the streams,
+    plain ones by default.
+    """
 
     def __init__(
         self,
@@ -32,13 +35,16 @@ class Acceptor:
         connections: Connections,
         *,
         tls: Tls | None = None,
+        make: Callable[[], Stream] | None = None,
     ) -> None:
         self.listener = listener
         self._socket = bound
         self._connections = connections
         self._tls = tls
+        self._make = make or connections.stream
         self._loop = asyncio.get_running_loop()
         self._serving: dict[Stream, asyncio.Task[None]] = {}
+        self._shaking: dict[Stream, None] = {}  # not established yet
         self._pause: asyncio.TimerHandle | None = None
         self._resume()
 
@@ -55,6 +61,8 @@ class Acceptor:
             if stream.transport is None:  # uvloop never reports the end of one cancelled later
                 task.cancel()
         await asyncio.gather(*serving.values(), return_exceptions=True)
+        for stream in list(self._shaking):
+            stream.abort("stopped")
 
     def _resume(self) -> None:
         self._pause = None
@@ -78,7 +86,8 @@ class Acceptor:
         if not self._connections.admit(host):
             peer.close()
             return
-        stream = self._connections.stream()
+        stream = self._make()
+        self._shaking[stream] = None
         stream.host = host
         stream.watch(self._established, self._ended)
         task = self._loop.create_task(self._serve(peer, stream))
@@ -99,11 +108,13 @@ class Acceptor:
             self._connections.counters.handshake_failures += context is not None
         finally:
             if stream.transport is None:  # else `_ended` will be told
+                self._shaking.pop(stream, None)
                 self._connections.release(stream.host)
                 peer.close()
 
     def _established(self, stream: Stream) -> None:
         assert stream.transport is not None
+        self._shaking.pop(stream, None)
         remote = stream.transport.get_extra_info("peername")
         if not remote:  # gone already
             stream.abort("closed by the peer")
@@ -119,5 +130,6 @@ class Acceptor:
         connections.sink.flush()
 
     def _ended(self, stream: Stream) -> None:
+        self._shaking.pop(stream, None)
         self._connections.release(stream.host)
         self._connections.leave(stream)

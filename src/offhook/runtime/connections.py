@@ -41,7 +41,10 @@ class Connections:
         self.outgoing = 0  # how many of the open ones we made
         self._loop = asyncio.get_running_loop()
         self._sweep_every = min(
-            limits.first_answer_deadline / 4, limits.idle_deadline / 4, LONGEST_SWEEP
+            limits.first_answer_deadline / 4,
+            limits.idle_deadline / 4,
+            limits.ping_interval / 4,
+            LONGEST_SWEEP,
         )
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
@@ -144,23 +147,14 @@ class Connections:
 
     def _sweep(self) -> None:
         now = self._loop.time()
-        limits = self.limits
         for stream in self.streams():
-            if now - stream.heard > limits.idle_deadline:
-                self._end(stream, f"silent for {limits.idle_deadline:.0f} s")
-            elif (
-                stream.host
-                and not stream.answered
-                and now - stream.opened > limits.first_answer_deadline
-            ):
-                self._end(stream, f"no message within {limits.first_answer_deadline:.0f} s")
+            why = "" if stream.closing else stream.overdue(now)
+            if why:
+                self.counters.silent_closed += 1
+                stream.close(why)
         self._sweeper = (
             self._loop.call_later(self._sweep_every, self._sweep) if self._streams else None
         )
-
-    def _end(self, stream: Stream, why: str) -> None:
-        self.counters.silent_closed += 1
-        stream.close(why)
 
 
 def server_name(request: Open) -> str:

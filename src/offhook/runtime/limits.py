@@ -36,7 +36,7 @@ class Limits:
     write_high_water: int = (
         256 << 10
     )  # unsent bytes of one connection, beside the kernel's buffer: the peer does not read
-    handshake_deadline: float = 10.0  # a peer's TLS handshake, two round trips of any link
+    handshake_deadline: float = 10.0  # a peer's TLS handshake, then again its WebSocket handshake
     # our connect, then again our handshake: several targets fit in Timer B (RFC 3261 17.1.1.2)
     connect_deadline: float = 4.0
     first_answer_deadline: float = (
@@ -44,5 +44,11 @@ class Limits:
     )
     idle_deadline: float = (
         7200.0  # silence: twice the usual registration, which the peer renews on its connection
+    )
+    handshake_head: int = (
+        16_384  # bytes of a WebSocket client's HTTP head: the cookies of a site, twice over
+    )
+    ping_interval: float = (
+        25.0  # WebSocket pings, and the wait for a pong: web proxies cut what is silent for 60 s
     )
     close_deadline: float = 2.0  # for queued bytes to leave a connection that is being closed

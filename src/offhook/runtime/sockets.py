@@ -1,5 +1,5 @@
-"""The real network: UDP, TCP and TLS sockets, the system's name servers and clocks behind the one
-seam (`network.Network`).
+"""The real network: UDP, TCP, TLS and WebSocket, the system's name servers and clocks behind the
+one seam (`network.Network`).
 
 Answers that can be given at once come before `open` or `resolve` returns; the `flush` that belongs
 to them follows in the next turn of the loop, so that a sink in the middle of its own flush is not
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from offhook.engine.actions import Open
@@ -24,9 +24,11 @@ from offhook.runtime.dns import Resolver
 from offhook.runtime.limits import Limits
 from offhook.runtime.listener_choice import B, choose
 from offhook.runtime.network import Sink
+from offhook.runtime.origins import Origins
 from offhook.runtime.reasons import reason
 from offhook.runtime.route_probe import RouteProbe, canonical
 from offhook.runtime.start_errors import listener_text
+from offhook.runtime.tcp import Stream
 from offhook.runtime.tls import Tls
 from offhook.runtime.udp import (
     ConcreteSocket,
@@ -35,7 +37,7 @@ from offhook.runtime.udp import (
     DatagramSocket,
     WildcardSocket,
 )
-from offhook.transport.flow import Flow, Listener
+from offhook.transport.flow import RELIABLE, SECURE, WEBSOCKET, Flow, Listener
 
 __all__ = ["SocketNetwork"]
 
@@ -45,7 +47,7 @@ class SocketNetwork:
 
     `tls`: the certificates of TLS listeners and of what we connect to. `name_servers`: (address,
     port) of DNS servers, none = the system's. `share_port`: several processes listen on one port
-    (SO_REUSEPORT).
+    (SO_REUSEPORT). `origins`: the web pages that may connect, none by default.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class SocketNetwork:
         tls: Tls | None = None,
         name_servers: Sequence[tuple[str, int]] = (),
         share_port: bool = False,
+        origins: Origins | None = None,
     ) -> None:
         self.counters = Counters()
         self._limits = limits or Limits()
         self._tls = tls or Tls()
         self._resolver = Resolver(counters=self.counters, name_servers=name_servers)
         self._share_port = share_port
+        self._origins = origins or Origins()
         self._loop = asyncio.get_running_loop()
         self._sink: Sink | None = None
         self._connections: Connections | None = None
@@ -92,9 +96,11 @@ class SocketNetwork:
         listener = checked(listener)
         if listener.transport == "UDP":
             return self._listen_datagrams(listener)
-        if listener.transport not in ("TCP", "TLS"):
-            raise StartError(f"{listener_text(listener)}: not available - use udp, tcp or tls")
-        if listener.transport == "TLS" and self._tls.server(listener.profile) is None:
+        if listener.transport not in RELIABLE:
+            raise StartError(
+                f"{listener_text(listener)}: not available - use udp, tcp, tls, ws or wss"
+            )
+        if listener.transport in SECURE and self._tls.server(listener.profile) is None:
             raise StartError(
                 f"{listener_text(listener)}: no certificate - set certificate and key in [tls]"
             )
@@ -118,6 +124,9 @@ class SocketNetwork:
         try:
             if request.transport == "UDP":
                 sink.flow_opened(request.ticket, self._datagram_flow(request))
+                return
+            if request.transport in WEBSOCKET:  # RFC 7118 5: browsers are clients only
+                sink.open_failed(request.ticket, "WebSocket peers connect to us")
                 return
             local = request.local and canonical(request.local)
             destination = (canonical(request.destination[0]), port)
@@ -179,9 +188,16 @@ class SocketNetwork:
         _, connections, _ = self._attached()
         bound = bind_streams(listener, self._limits, share_port=self._share_port)
         listener = replace(listener, port=bound.getsockname()[1])
-        tls = self._tls if listener.transport == "TLS" else None
-        self._acceptors.append(Acceptor(bound, listener, connections, tls=tls))
+        tls = self._tls if listener.transport in SECURE else None
+        make = self._web_streams() if listener.transport in WEBSOCKET else None
+        self._acceptors.append(Acceptor(bound, listener, connections, tls=tls, make=make))
         return listener
+
+    def _web_streams(self) -> Callable[[], Stream]:
+        from offhook.runtime.websocket import WebSocketStream  # noqa: PLC0415 - 60 ms, which most need not pay
+
+        sink, _, _ = self._attached()
+        return lambda: WebSocketStream(sink, self._limits, self.counters, self._origins)
 
     def _datagram_flow(self, request: Open) -> Flow:
         host = request.destination[0]

@@ -89,9 +89,29 @@ class Stream(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def overdue(self, now: float) -> str:
+        """Why the connection has to end for what did not come, "" if it may stay. Asked every few
+        seconds.
+        """
+        limits = self._limits
+        if now - self.heard > limits.idle_deadline:
+            return f"silent for {limits.idle_deadline:.0f} s"
+        waits = self.host and not self.answered
+        if waits and now - self.opened > limits.first_answer_deadline:
+            return f"no message within {limits.first_answer_deadline:.0f} s"
+        return ""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.take(transport)
+        self.stand()
+
+    def take(self, transport: asyncio.BaseTransport) -> None:
+        """Use this transport from now on."""
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=self._limits.write_high_water)
+
+    def stand(self) -> None:
+        """The connection is established: tell who watches."""
         if self._established is not None:
             self._established(self)
 

@@ -16,6 +16,7 @@ from offhook.server.layers import Key, Location
 from offhook.server.listen import listener_text, parse_listener
 from offhook.server.schema import Config, Profile
 from offhook.transport import Listener
+from offhook.transport.flow import SECURE
 
 __all__ = ["Fault", "cross_faults", "missing_files"]
 
@@ -108,7 +109,7 @@ def _shared_addresses(config: Config) -> Iterator[Fault]:
 
 
 def _clash(one: Listener, other: Listener) -> bool:
-    """True if both cannot be bound. TLS takes TCP ports, UDP has its own; port 0 is always free."""
+    """True if both cannot be bound. All but UDP take TCP ports; port 0 is always free."""
     if (one.transport == "UDP") != (other.transport == "UDP") or one.port != other.port:
         return False
     wildcard = one.ipv6 == other.ipv6 and (one.wildcard or other.wildcard)
@@ -118,7 +119,7 @@ def _clash(one: Listener, other: Listener) -> bool:
 def _certificate(config: Config) -> Iterator[Fault]:
     tls = config.tls
     for key, listener in _listeners(config):
-        if listener.transport == "TLS" and not (tls.certificate and tls.key):
+        if listener.transport in SECURE and not (tls.certificate and tls.key):
             text = f"{listener_text(listener)} needs tls.certificate and tls.key"
             yield Fault(key, text, (("tls",),))
     if tls.certificate and not tls.key:

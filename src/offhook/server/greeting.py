@@ -9,6 +9,7 @@ from offhook.server.first_accounts import NewAccount
 from offhook.server.listen import TRANSPORTS, listener_text
 from offhook.server.schema import Config
 from offhook.transport import Listener
+from offhook.transport.flow import WEBSOCKET
 from offhook.version import __version__
 
 __all__ = ["greeting", "own_address"]
@@ -68,5 +69,7 @@ def _reachable(listener: Listener, address: Callable[[bool], str]) -> str:
     if not host:
         host = address(listener.ipv6) if listener.wildcard else listener.host
     shown = f"[{host}]" if ":" in host else host
-    default = TRANSPORTS[listener.transport.lower()]
-    return shown if listener.port == default else f"{shown}:{listener.port}"
+    scheme = listener.transport.lower()
+    if listener.port != TRANSPORTS[scheme]:
+        shown = f"{shown}:{listener.port}"
+    return f"{scheme}://{shown}" if listener.transport in WEBSOCKET else shown

@@ -1,8 +1,8 @@
 """Addresses as the configuration writes them: `udp:HOST:PORT` for SIP, `HOST:PORT` for the admin.
 
 Hosts are literal IP addresses, IPv6 in brackets; a missing SIP port is the scheme's default (RFC
-3261 19.1.2). Every fault is a ValueError whose text says what to write instead. Binding is left to
-the network.
+3261 19.1.2, RFC 7118 5.5). Every fault is a ValueError whose text says what to write instead.
+Binding is left to the network.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from offhook.transport import Address, Listener
 
 __all__ = ["TRANSPORTS", "listener_text", "parse_address", "parse_listener"]
 
-TRANSPORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}  # scheme: default port
-NOT_AVAILABLE = ("ws", "wss", "sctp")
+# scheme: default port
+TRANSPORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
+NOT_AVAILABLE = ("sctp",)
 HIGHEST_PORT = 65535
 
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([^:]*))?")
@@ -29,10 +30,10 @@ def parse_listener(profile: str, text: str, advertise: str = "") -> Listener:
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme in NOT_AVAILABLE and colon:
-        raise ValueError(f'"{text}": {scheme} listeners are not available yet; use udp, tcp or tls')
+        raise ValueError(f'"{text}": {scheme} listeners are not available; use udp, tcp or tls')
     if scheme not in TRANSPORTS or not colon:
         raise ValueError(
-            f'"{text}" is not a listener; write udp:HOST:PORT, tcp:HOST:PORT or tls:HOST:PORT'
+            f'"{text}" is not a listener; write udp:HOST:PORT, or tcp:, tls:, ws:, wss:'
         )
     if rest.startswith("//"):
         raise ValueError(f'"{text}": write it without slashes, {scheme}:{rest.lstrip("/")}')

@@ -24,6 +24,7 @@ from offhook.exchange.serving import Clock, Serving
 from offhook.registrar.binding import Binding
 from offhook.runtime.driver import Driver
 from offhook.runtime.network import Network
+from offhook.runtime.origins import Origins
 from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
@@ -45,11 +46,11 @@ DRAIN_STEP = 0.05  # seconds between looks whether transactions are left
 log = structlog.get_logger()
 
 
-NetworkMaker = Callable[[Tls], Network]
+NetworkMaker = Callable[[Tls, Origins], Network]
 
 
-def _sockets(tls: Tls) -> Network:
-    return SocketNetwork(tls=tls)
+def _sockets(tls: Tls, origins: Origins) -> Network:
+    return SocketNetwork(tls=tls, origins=origins)
 
 
 class Node:
@@ -95,7 +96,8 @@ class Node:
             )
         )
         tls = self._tls = Tls(make_tls(config))
-        network = self._network = self._make_network(tls)
+        origins = Origins(config.websocket.origins, config.domains)
+        network = self._network = self._make_network(tls, origins)
         digest_key = await storage.secret("digest", 32)
         start = network.unix()
         serving = Serving(

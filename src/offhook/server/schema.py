@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from offhook.auth.algorithms import ALGORITHMS
+from offhook.runtime.origins import read_origin
 from offhook.server.json_value import Json
 from offhook.server.listen import parse_address, parse_listener
 from offhook.transport import Listener
@@ -38,6 +39,7 @@ __all__ = [
     "Registrar",
     "Storage",
     "Tls",
+    "Websocket",
 ]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -180,11 +182,17 @@ class Profile(_Section):
 
 
 class Tls(_Section):
-    """Our certificate for `tls:` listeners; `ca`: whom a client of ours trusts (none: system's)."""
+    """Our certificate for `tls:` and `wss:` listeners; `ca`: whom we trust (none: system's)."""
 
     certificate: _File | None = None
     key: _File | None = None
     ca: _File | None = None
+
+
+class Websocket(_Section):
+    """Browsers as phones. `origins`: the pages that may connect (none: those of our domains)."""
+
+    origins: tuple[Annotated[str, AfterValidator(read_origin)], ...] = ()
 
 
 class Gateway(_Section):
@@ -235,6 +243,7 @@ class Config(_Section):
     domains: tuple[Annotated[str, AfterValidator(_domain)], ...] = ("offhook.local",)
     profiles: dict[str, Profile] = Field(default_factory=_default_profiles)
     tls: Tls = Tls()
+    websocket: Websocket = Websocket()
     gateways: dict[str, Gateway] = {}
     registrar: Registrar = Registrar()
     storage: Storage = Storage()

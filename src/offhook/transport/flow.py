@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["RELIABLE", "Address", "Flow", "Listener"]
+__all__ = ["RELIABLE", "SECURE", "WEBSOCKET", "Address", "Flow", "Listener"]
 
 Address = tuple[str, int]  # literal IP address without brackets, port
 RELIABLE = frozenset({"TCP", "TLS", "WS", "WSS"})
+SECURE = frozenset({"TLS", "WSS"})
+# peers connect to us only, and each message of theirs is one of SIP (RFC 7118 5)
+WEBSOCKET = frozenset({"WS", "WSS"})
+STREAMED = RELIABLE - WEBSOCKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class Listener:
     """A local socket that waits for messages. `host` may be a wildcard; `port` is the bound one."""
 
     profile: str
-    transport: str  # "UDP", "TCP", "TLS": as in a Via
+    transport: str  # "UDP", "TCP", "TLS", "WS", "WSS": as in a Via
     host: str
     port: int
     advertise: str = ""  # host that Via and Record-Route show instead of the local address
@@ -46,6 +50,7 @@ class Flow:
 
     __slots__ = (
         "connection",
+        "framed",
         "listener",
         "local",
         "name",
@@ -64,6 +69,8 @@ class Flow:
         self.profile = listener.profile
         self.transport = listener.transport
         self.reliable = listener.transport in RELIABLE
+        # each receive is one whole message, whatever its Content-Length says
+        self.framed = listener.transport not in STREAMED
         # the address that was hit, never a wildcard; of an outgoing connection the ephemeral port
         self.local = local
         self.remote = remote

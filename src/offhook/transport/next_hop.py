@@ -37,10 +37,13 @@ def next_hop_of(text: str) -> NextHop:
 
 def next_hop(uri: Uri) -> NextHop:
     """Read the next hop from a SIP or SIPS URI. Raises UriError (416 for a foreign scheme, 503 for
-    a transport we do not have)."""
+    a transport we do not have, 480 for a WebSocket client, which is reached by its flow alone)."""
     if uri.scheme not in ("sip", "sips"):
         raise UriError(416, "Unsupported URI Scheme")
     name = uri.transport
+    if name in ("ws", "wss") or uri.host.endswith(".invalid"):
+        # RFC 7118 5.2, RFC 2606: whoever is there connects to us
+        raise UriError(480, "Reached by Its Own Connection Only")
     if uri.scheme == "sips":
         if name not in ("", "tcp", "tls"):
             raise UriError(503, "No Secure Transport")  # RFC 5630 3.1.3

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from offhook.message.grammar import split_commas
 from offhook.message.message import Message
+from offhook.transport.via import default_port
 
 __all__ = ["RouteUri", "own_routes", "replace_routes", "route_values", "split_route_uri"]
 
@@ -38,12 +39,16 @@ def split_route_uri(text: str) -> RouteUri | None:
         return None
     scheme, user, host, port, rest = match.groups()
     rest = (rest or "").lower()
-    if port is None:
-        number = 5061 if scheme.lower() == "sips" or ";transport=tls" in rest else 5060
-    else:
-        number = int(port)
+    number = int(port) if port is not None else _port_of(scheme.lower(), rest)
     loose = ";lr" in rest
     return RouteUri(text, user or "", host.lower().strip("[]"), number, loose)
+
+
+def _port_of(scheme: str, rest: str) -> int:
+    """What a URI without a port means (RFC 3261 19.1.2, RFC 7118 5.5)."""
+    if ";transport=ws" in rest:
+        return default_port("WSS" if scheme == "sips" else "WS")
+    return default_port("TLS" if scheme == "sips" or ";transport=tls" in rest else "UDP")
 
 
 def route_values(message: Message) -> Iterator[str]:

@@ -6,14 +6,16 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from offhook.message.interface import Core, HotMessage
-from offhook.transport.flow import Address, Flow
+from offhook.transport.flow import WEBSOCKET, Address, Flow
 
 __all__ = ["default_port", "response_address", "same_host", "stamp"]
 
+_DEFAULT_PORTS = {"TLS": 5061, "WS": 80, "WSS": 443}
+
 
 def default_port(transport: str) -> int:
-    """The port that a sent-by or URI without one means (RFC 3261 19.1.2)."""
-    return 5061 if transport in ("TLS", "WSS") else 5060
+    """The port that a sent-by or URI without one means (RFC 3261 19.1.2, RFC 7118 5.5)."""
+    return _DEFAULT_PORTS.get(transport, 5060)
 
 
 def same_host(one: str, other: str) -> bool:
@@ -29,11 +31,15 @@ def same_host(one: str, other: str) -> bool:
 
 
 def stamp(message: HotMessage, core: Core, flow: Flow) -> None:
-    """Write received and rport into the topmost Via of a request that arrived on `flow`."""
+    """Write received and rport into the topmost Via of a request that arrived on `flow`.
+
+    A WebSocket client that does not ask for them gets neither: its responses go back by the
+    connection, and the address that we see may be one of a web proxy (RFC 7118 5.3).
+    """
     host, port = flow.remote
     if core.rport:
         message.stamp(host, port)  # RFC 3581 4: both, even if nothing differs
-    elif not same_host(core.sent_by_host, host):
+    elif flow.transport not in WEBSOCKET and not same_host(core.sent_by_host, host):
         message.stamp(host, 0)  # RFC 3261 18.2.1
 
 

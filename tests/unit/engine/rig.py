@@ -21,6 +21,7 @@ TARGET = "sip:bob@198.51.100.2:5060"
 UDP = Listener("p", "UDP", "192.0.2.1", 5060)
 TCP = Listener("p", "TCP", "192.0.2.1", 5060)
 TLS = Listener("p", "TLS", "192.0.2.1", 5061)
+WSS = Listener("p", "WSS", "192.0.2.1", 7443)
 
 
 class Rig:
@@ -43,7 +44,7 @@ class Rig:
         self.dead: set[str] = set()  # hosts that refuse
         self.names: dict[str, Sequence[str]] = {}
         self._connections = 0
-        for listener in (UDP, TCP, TLS):
+        for listener in (UDP, TCP, TLS, WSS):
             self.engine.add_listener(listener)
 
     # inputs ------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from offhook.proxy.target import Outcome, Target
 from offhook.testing.builders import build_request, build_response
-from tests.unit.engine.rig import CALLEE, CALLER, TCP, Rig, datagram
+from tests.unit.engine.rig import CALLEE, CALLER, TCP, WSS, Rig, datagram
 
 BARE = build_request("OPTIONS", "sip:example.com", source=CALLER).replace(b";rport", b"")
 
@@ -44,6 +44,19 @@ def test_a_connection_that_is_gone_is_replaced_by_one_to_the_sent_by() -> None:
     rig.run()
     assert rig.opened[-1].destination == CALLER
     assert rig.sent[-1][1].status == 200
+
+
+@pytest.mark.rfc("7118", "5.3")
+def test_nobody_connects_to_a_websocket_client() -> None:
+    rig = Rig()
+    flow = rig.accept(WSS, (CALLER[0], 40_000))
+    data = build_request("OPTIONS", "sip:example.com", source=CALLER, transport="WSS")
+    incoming = rig.request(data, flow)
+    rig.engine.accept(incoming, rig.now)
+    rig.lose(flow)
+    rig.engine.respond(incoming, 200, rig.now)
+    rig.run()
+    assert (rig.opened, rig.sent) == ([], [])
 
 
 def test_nobody_there_is_no_fault() -> None:

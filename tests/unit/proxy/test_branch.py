@@ -52,7 +52,7 @@ def test_a_name_without_addresses_is_503() -> None:
     assert (branch.ended, branch.status) == (True, 503)
 
 
-@pytest.mark.parametrize(("uri", "status"), [("tel:+331", 416), ("sip:x@h;transport=ws", 503)])
+@pytest.mark.parametrize(("uri", "status"), [("tel:+331", 416), ("sip:x@h;transport=ws", 480)])
 def test_a_uri_that_leads_nowhere_ends_with_its_status(uri: str, status: int) -> None:
     _, branch = start(Target(uri), Outlet())
     assert (branch.ended, branch.status) == (True, status)

@@ -45,6 +45,19 @@ def test_the_plain_way() -> None:
     assert message.get("route") is None
 
 
+@pytest.mark.rfc("7118", "5.2")
+@pytest.mark.parametrize("transport", ["WS", "WSS"])
+@pytest.mark.parametrize("scheme", ["sip", "sips"])
+def test_a_route_says_ws_over_tls_too(transport: str, scheme: str) -> None:
+    listener = Listener("p", transport, "192.0.2.1", 7443)
+    inside = Flow(listener, ("192.0.2.1", 7443), ("198.51.100.1", 40_000), "c1")
+    message = parse(build_request("INVITE", f"{scheme}:bob@example.com"))
+    ends = (End("p", inside.name), End("p"))
+    (value,) = record_routes(message, inside, inside, ends=ends, key=KEY)
+    assert value.startswith(f"<{scheme}:")
+    assert value.endswith("@192.0.2.1:7443;transport=ws;lr>")
+
+
 @pytest.mark.rfc("3327", "5.3")
 def test_a_path_comes_before_the_rest_of_the_route() -> None:
     target = Target("sip:bob@10.0.0.5", path=("<sip:edge;lr>",))

@@ -73,8 +73,12 @@ def test_the_listener_comes_back_with_its_port(run: Story, transport: str, host:
             "tls:0.0.0.0:5061: no certificate - set certificate and key in [tls]",
         ),
         (
+            Listener("internal", "WSS", "0.0.0.0", 7443),
+            "wss:0.0.0.0:7443: no certificate - set certificate and key in [tls]",
+        ),
+        (
             Listener("internal", "SCTP", "0.0.0.0", 5060),
-            "sctp:0.0.0.0:5060: not available - use udp, tcp or tls",
+            "sctp:0.0.0.0:5060: not available - use udp, tcp, tls, ws or wss",
         ),
         (
             Listener("internal", "UDP", "sip.example.com", 5060),

@@ -221,7 +221,13 @@ BROKEN = [
     ("[profiles.p]\nlisten = []", "offhook.toml: profiles.p.listen: is empty", "udp:"),
     ("[profiles.p]\nlisten = 'udp:0.0.0.0:1'", "offhook.toml: profiles.p.listen: must be a", ""),
     ("[profiles.p]\nlisten = ['udp:h:1']", "offhook.toml: profiles.p.listen[0]: ", "IP address"),
-    ("[profiles.p]\nlisten = ['wss:0.0.0.0:1']", "offhook.toml: profiles.p.listen[0]: ", "not av"),
+    ("[profiles.p]\nlisten = ['sctp:0.0.0.0:1']", "offhook.toml: profiles.p.listen[0]: ", "not av"),
+    (
+        "[profiles.p]\nlisten = ['wss:0.0.0.0:1']",
+        "offhook.toml: profiles.p.listen: ",
+        "needs tls.certificate and tls.key",
+    ),
+    ("[websocket]\norigins = ['a.example']", "offhook.toml: websocket.origins[0]: ", "as in"),
     ("[profiles.p]\nlisten = ['udp:1.1.1.1:0x1']", "offhook.toml: profiles.p.listen[0]: ", "port"),
     (
         "[profiles.p]\nlisten = ['udp:0.0.0.0:5060', 'udp:127.0.0.1:5060']",

@@ -14,7 +14,7 @@ domains = ["example.com", "example.net"]
 [profiles.internal]
 listen = ["udp:0.0.0.0:5060", "tcp:[::1]:5070"]
 [profiles.nat]
-listen = ["udp:192.0.2.1:5080"]
+listen = ["udp:192.0.2.1:5080", "ws:192.0.2.1:80", "ws:[::1]:5066"]
 advertise = "203.0.113.7"
 [profiles.trunk]
 listen = ["udp:192.0.2.1:5090"]
@@ -42,12 +42,16 @@ def test_tells_where_it_listens_and_what_to_enter() -> None:
         "listening udp:0.0.0.0:5060 (internal)",
         "listening tcp:[::1]:5070 (internal)",
         "listening udp:192.0.2.1:5080 (nat)",
+        "listening ws:192.0.2.1:80 (nat)",
+        "listening ws:[::1]:5066 (nat)",
         "listening udp:192.0.2.1:5090 (trunk)",
         "account   user 100  password pass-a  (shown only now)",
         "account   user 101  password pass-b  (shown only now)",
         "phones    domain example.com, server 192.0.2.5, transport UDP",
         "phones    domain example.com, server [::1]:5070, transport TCP",
         "phones    domain example.com, server 203.0.113.7:5080, transport UDP",
+        "phones    domain example.com, server ws://203.0.113.7, transport WS",
+        "phones    domain example.com, server ws://203.0.113.7:5066, transport WS",
         "phones    register two of them, then dial 100 or 101",
     ]
 

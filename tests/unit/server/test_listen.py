@@ -23,7 +23,10 @@ def test_reads_transport_host_and_port(text: str, transport: str, host: str, por
 
 
 @pytest.mark.rfc("3261", "19.1.2")
-@pytest.mark.parametrize(("scheme", "port"), [("udp", 5060), ("tcp", 5060), ("tls", 5061)])
+@pytest.mark.rfc("7118", "5.5")
+@pytest.mark.parametrize(
+    ("scheme", "port"), [("udp", 5060), ("tcp", 5060), ("tls", 5061), ("ws", 80), ("wss", 443)]
+)
 def test_a_missing_port_is_the_default_of_the_scheme(scheme: str, port: int) -> None:
     assert parse_listener("p", f"{scheme}:127.0.0.1").port == port
     assert parse_listener("p", f"{scheme}:[::1]").port == port
@@ -40,8 +43,7 @@ def test_keeps_what_to_advertise() -> None:
         ("udp", "write udp:HOST:PORT"),
         ("sip:127.0.0.1:5060", "write udp:HOST:PORT"),
         ("127.0.0.1:5060", "write udp:HOST:PORT"),
-        ("wss:0.0.0.0:7443", "not available yet"),
-        ("ws:0.0.0.0:5066", "not available yet"),
+        ("sctp:0.0.0.0:5060", "not available"),
         ("udp://0.0.0.0:5060", "without slashes"),
         ("udp:", "not an IP address"),
         ("udp:localhost:5060", "not an IP address"),

@@ -14,6 +14,7 @@ from offhook import NotServing
 from offhook.errors import StartError, StorageError, UsageError
 from offhook.exchange import Decision, Exchange, Reply, Request
 from offhook.registrar import Binding
+from offhook.runtime.origins import Origins
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.config import load_text
@@ -45,16 +46,18 @@ def collector_put_back() -> Iterator[None]:
 
 
 class Stage:
-    """A node with its network; `tls` is what the network was given."""
+    """A node with its network; `tls` and `origins` are what the network was given."""
 
     def __init__(self, exchange: Exchange | None = None, text: str = TEXT) -> None:
         self.network = RecordingNetwork()
         self.tls: list[Tls] = []
+        self.origins = Origins()
         self.exchange = exchange or Exchange()
         self.node = Node(load_text(text, Path("/etc/offhook")), self.exchange, self._network)
 
-    def _network(self, tls: Tls) -> RecordingNetwork:
+    def _network(self, tls: Tls, origins: Origins) -> RecordingNetwork:
         self.tls.append(tls)
+        self.origins = origins
         return self.network
 
     def receive(self, method: str, uri: str = "sip:bob@example.com", **more: str) -> None:
@@ -121,6 +124,8 @@ def test_start_opens_and_stop_closes() -> None:
     play(story())
     (tls,) = stage.tls
     assert tls.files == TlsFiles()
+    assert stage.origins.allows("https://phone.example.com")
+    assert not stage.origins.allows("https://phone.example.net")
 
 
 def test_a_node_can_be_started_again() -> None:

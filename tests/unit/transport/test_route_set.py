@@ -30,6 +30,9 @@ def routed(*lines: str) -> Message:
         ("sips:proxy.example.com", ("", "proxy.example.com", 5061, False)),
         ("sip:a@[2001:DB8::1]:5062;transport=tcp", ("a", "2001:db8::1", 5062, False)),
         ("sip:host;transport=tls;lr", ("", "host", 5061, True)),
+        ("sips:host;lr", ("", "host", 5061, True)),
+        ("sip:host;transport=ws;lr", ("", "host", 80, True)),
+        ("sips:host;transport=ws;lr", ("", "host", 443, True)),
     ],
 )
 def test_parts_of_a_route(text: str, expected: tuple[str, str, int, bool]) -> None:

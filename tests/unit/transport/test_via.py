@@ -42,6 +42,18 @@ def test_received_is_added_where_the_source_differs() -> None:
     assert "received" not in (message.get("via") or "")
 
 
+@pytest.mark.rfc("7118", "5.3")
+def test_a_websocket_client_is_told_its_address_only_if_it_asks() -> None:
+    message, flow = arrived("df7jal23ls0d.invalid", ("198.51.100.7", 40000), transport="WSS")
+    stamp(message, message.core(), flow)
+    assert message.get("via") == "SIP/2.0/WSS df7jal23ls0d.invalid;branch=z9hG4bKbuilt"
+    asked = arrived("df7jal23ls0d.invalid", ("198.51.100.7", 40000), rport=True, transport="WSS")
+    stamp(asked[0], asked[0].core(), asked[1])
+    via = asked[0].get("via") or ""
+    assert "received=198.51.100.7" in via
+    assert "rport=40000" in via
+
+
 @pytest.mark.rfc("3261", "18.2.2")
 @pytest.mark.parametrize(
     ("sent_by", "source", "rport", "transport", "address"),
@@ -67,7 +79,8 @@ def test_where_responses_go(
 
 def test_hosts_and_ports() -> None:
     assert default_port("UDP") == default_port("TCP") == 5060
-    assert default_port("TLS") == default_port("WSS") == 5061
+    assert default_port("TLS") == 5061
+    assert (default_port("WS"), default_port("WSS")) == (80, 443)
     assert same_host("2001:db8::1", "2001:DB8:0::1")
     assert same_host("a", "a")
     assert not same_host("a", "b")
