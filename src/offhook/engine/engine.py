@@ -241,6 +241,11 @@ class Engine:
             self._origination.start(outgoing, next_uri or message.uri, now)
         return outgoing
 
+    def keep_open(self, profile: str, flow: str, now: float) -> None:
+        """Send an empty line on the flow of that name, so that a NAT keeps its mapping. Nothing
+        comes back."""
+        self._origination.keep_open(profile, flow, now)
+
     def drain(self) -> None:
         """From now on new requests get 503; what runs goes on."""
         self._receiver.draining = True
@@ -273,6 +278,10 @@ class Engine:
     def flow_alive(self, name: str) -> bool:
         """False for the name of a connection that is gone."""
         return name.startswith("udp/") or self._parts.ways.named(name)
+
+    def profile_of(self, flow: str) -> str:
+        """The profile whose listener a flow of this name came by, "" if that is none of ours."""
+        return self._parts.ways.profile_of(flow)
 
     def own_address(self, host: str, port: int) -> bool:
         """True for a listener's host with its port."""

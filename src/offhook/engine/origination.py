@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from offhook.engine.actions import Send
 from offhook.engine.events import Answered
 from offhook.engine.outgoing import Outgoing
 from offhook.engine.parts import Parts
@@ -15,6 +18,8 @@ from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop_of
 
 __all__ = ["Origination"]
+
+KEEP_OPEN = b"\r\n\r\n"  # what every SIP stack skips (RFC 3261 7.5, RFC 5626 3.5.1)
 
 
 class Origination:
@@ -37,6 +42,10 @@ class Origination:
         no other (RFC 5626 5.3)."""
         if not self._parts.ways.find(outgoing, outgoing.profile, flow, now):
             outgoing.end(480, now)
+
+    def keep_open(self, profile: str, flow: str, now: float) -> None:
+        """Send the octets that keep a NAT open on the flow of that name, if it is there."""
+        self._parts.ways.find(_KeepOpen(self._parts), profile, flow, now)
 
     def reach_outgoing(self, outgoing: Outgoing, hop: NextHop, now: float) -> None:
         """Find a flow to a literal address."""
@@ -67,3 +76,22 @@ class Origination:
     def answered(self, outgoing: Outgoing, response: Message | None, now: float) -> None:
         """Tell the application."""
         self._parts.events.append(Answered(outgoing, response))
+
+
+class _KeepOpen:
+    """Octets that wait for their flow and for no answer."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def flow_ready(self, flow: Flow, _now: float) -> None:
+        """Send them."""
+        self._parts.actions.append(Send(flow, KEEP_OPEN))
+
+    def way_failed(self, _status: int, _now: float) -> None:
+        """Nobody waits."""
+
+    def resolved(self, addresses: Sequence[str], now: float) -> None:
+        """Never asked: a flow has a literal address."""

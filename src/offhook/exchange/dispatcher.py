@@ -14,6 +14,7 @@ import structlog
 
 from offhook.engine.events import (
     AckReceived,
+    Answered,
     Cancelled,
     Event,
     FlowLost,
@@ -68,6 +69,9 @@ class Dispatcher:
                 event.fork.handle.progress(event.response)
         elif type(event) is FlowLost:
             self._lost(event.flow.name)
+        elif type(event) is Answered:
+            if callable(event.outgoing.handle):
+                event.outgoing.handle(event.outgoing, event.response)
         elif type(event) is AckReceived:
             self._acknowledge(event.incoming)
         elif type(event) is Cancelled:

@@ -20,6 +20,7 @@ from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
 from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.handlers import Hook, Periodic
+from offhook.exchange.keep_alive import KeepAlive
 from offhook.exchange.serving import Clock, Serving
 from offhook.registrar.binding import Binding
 from offhook.runtime.driver import Driver
@@ -30,7 +31,7 @@ from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
 from offhook.server.json_value import Json
-from offhook.server.policies import make_gateways, make_profiles, make_tls
+from offhook.server.policies import make_gateways, make_keep_alive, make_profiles, make_tls
 from offhook.server.rows import binding_row, certificate_row, connection_row, transaction_row
 from offhook.server.schema import Config
 from offhook.storage.opening import open_storage
@@ -68,6 +69,7 @@ class Node:
         self._tls = Tls()
         self._dispatcher: Dispatcher | None = None
         self._flow_bindings: FlowBindings | None = None
+        self._keep_alive: KeepAlive | None = None
         self._bans = Bans()
         self._tasks: list[asyncio.Task[None]] = []
         self.listeners: Sequence[Listener] = ()
@@ -121,6 +123,8 @@ class Node:
         for hook in self._exchange.handlers.startup:
             await _start_up(hook)
         self.listeners = await self._driver.listen(config.listeners())
+        self._keep_alive = KeepAlive(serving, make_keep_alive(config))
+        await self._keep_alive.start()
         self._start_tasks()
         quiet_collector()
 
@@ -146,6 +150,9 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        if self._keep_alive is not None:
+            await self._keep_alive.stop()
+            self._keep_alive = None
         if self._dispatcher is not None:
             await self._dispatcher.stop()
             for hook in self._exchange.handlers.shutdown:
@@ -188,7 +195,12 @@ class Node:
         """One object a binding."""
         unix = self._network.unix() if self._network is not None else 0.0
         bindings = await self._opened().bindings.all()
-        return [binding_row(binding, unix) for binding in bindings if binding.expires > unix]
+        keep_alive = self._keep_alive
+        return [
+            binding_row(binding, unix, keep_alive.health(binding) if keep_alive else None)
+            for binding in bindings
+            if binding.expires > unix
+        ]
 
     async def unregister(self, aor: str) -> int:
         """Remove all bindings of an AoR; how many there were."""

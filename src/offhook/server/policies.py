@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from offhook.auth.nonces import NonceRegistry
 from offhook.auth.server import DigestGuard
+from offhook.exchange.ping_schedule import KeepAlivePolicy
 from offhook.exchange.profile import Gateway, Profile
 from offhook.registrar.registration import RegistrarPolicy
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server import schema
 from offhook.server.config import gateway_password
 
-__all__ = ["make_gateways", "make_profiles", "make_tls"]
+__all__ = ["make_gateways", "make_keep_alive", "make_profiles", "make_tls"]
 
 
 def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, Profile]:
@@ -35,6 +36,17 @@ def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, 
         )
         for name, profile in config.profiles.items()
     }
+
+
+def make_keep_alive(config: schema.Config) -> KeepAlivePolicy:
+    """How registered contacts are kept alive."""
+    section = config.registrar
+    return KeepAlivePolicy(
+        section.keep_alive,
+        float(section.keep_alive_interval),
+        section.keep_alive_lost,
+        section.keep_alive_all,
+    )
 
 
 def make_gateways(config: schema.Config) -> Mapping[str, Gateway]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from offhook.engine.incoming import Incoming
+from offhook.exchange.keep_alive import Health
 from offhook.registrar.binding import Binding
+from offhook.registrar.nat import nat_of
 from offhook.runtime.own_certificates import OwnCertificate
 from offhook.server.json_value import Json
 from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
@@ -15,8 +17,11 @@ from offhook.transport.flow import Address, Flow
 __all__ = ["binding_row", "certificate_row", "connection_row", "transaction_row"]
 
 
-def binding_row(binding: Binding, unix: float) -> Mapping[str, Json]:
-    """One registered contact; `expires` is in seconds from now."""
+def binding_row(binding: Binding, unix: float, health: Health | None) -> Mapping[str, Json]:
+    """One registered contact. `expires` is in seconds from now, `alive` the seconds since when
+    every ping was answered, `latency` that of the last one in milliseconds."""
+    alive = None if health is None or health.alive is None else round(health.alive)
+    latency = None if health is None or health.latency is None else round(health.latency * 1000, 1)
     parts = binding.flow.split("/")
     return {
         "aor": binding.aor,
@@ -26,6 +31,10 @@ def binding_row(binding: Binding, unix: float) -> Mapping[str, Json]:
         "transport": parts[0].upper(),
         "source": parts[2] if len(parts) > 2 else "",
         "by_flow": binding.by_flow,
+        "nat": nat_of(binding),
+        "alive": alive,
+        "latency": latency,
+        "lost": 0 if health is None else health.lost,
         "instance": binding.instance,
         "path": list(binding.path),
         "call_id": binding.call_id,

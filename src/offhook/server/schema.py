@@ -47,6 +47,7 @@ Origin = Literal["default", "file", "environment", "flag"]
 
 LONGEST_DOMAIN = 253  # RFC 1035 2.3.4, without the final dot
 LONGEST_SOCKET_PATH = 107  # sun_path of Linux without its NUL
+SHORTEST_PING = 2  # seconds; a shorter interval would be a flood
 LONGEST_LEASE = 2**32 - 1  # seconds; RFC 3261 20.19
 DIGESTS = ("MD5", "SHA-256", "SHA-512-256")
 QOPS = ("auth", "auth-int")  # RFC 7616 3.3
@@ -206,12 +207,17 @@ class Gateway(_Section):
 
 
 class Registrar(_Section):
-    """What a registration may ask for (RFC 3261 10.3): seconds, contacts of one AoR."""
+    """What a registration may ask for (RFC 3261 10.3): seconds, contacts of one AoR; and how phones
+    are kept reachable through NATs."""
 
     min_expires: _Seconds = 60
     max_expires: _Seconds = 7200
     default_expires: _Seconds = 3600
     max_contacts: Annotated[int, Field(ge=1, le=1000)] = 10
+    keep_alive: Literal["options", "crlf", "off"] = "options"
+    keep_alive_interval: Annotated[int, Field(ge=SHORTEST_PING, le=3600)] = 25
+    keep_alive_lost: Annotated[int, Field(ge=1, le=100)] = 3
+    keep_alive_all: bool = False
 
 
 class Storage(_Section):

@@ -17,6 +17,7 @@ class Nat(Enum):
     """What a box does: the mapping, then the filter of RFC 4787."""
 
     FULL_CONE = "one port for an inner address, everybody may send to it"
+    RESTRICTED = "one port for an inner address, only hosts it sent to may answer"
     PORT_RESTRICTED = "one port for an inner address, only whom it sent to may answer"
     SYMMETRIC = "one port for each destination, only that one may answer"
 
@@ -26,7 +27,7 @@ class _Mapping:
     inner: Address
     port: int
     used: float  # when something last went out
-    peers: set[Address] = field(default_factory=set)  # whom it sent to; never iterated
+    peers: set[Address] = field(default_factory=set)  # whom it sent to
 
 
 class NatBox:
@@ -80,9 +81,14 @@ class NatBox:
         mapping = self._ports.get((transport, public[1]))
         if mapping is None or self._dead(mapping, now):
             return None
-        if self.kind is not Nat.FULL_CONE and source not in mapping.peers:
-            return None
-        return mapping.inner
+        return mapping.inner if self._lets_in(mapping, source) else None
+
+    def _lets_in(self, mapping: _Mapping, source: Address) -> bool:
+        if self.kind is Nat.FULL_CONE:
+            return True
+        if self.kind is Nat.RESTRICTED:
+            return any(peer[0] == source[0] for peer in mapping.peers)
+        return source in mapping.peers
 
     def _dead(self, mapping: _Mapping, now: float) -> bool:
         return now - mapping.used > self._lifetime

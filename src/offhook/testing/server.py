@@ -19,6 +19,8 @@ from offhook.exchange import Exchange, Gateway, Profile
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.flow_bindings import FlowBindings
 from offhook.exchange.handlers import Hook
+from offhook.exchange.keep_alive import KeepAlive
+from offhook.exchange.ping_schedule import KeepAlivePolicy
 from offhook.exchange.serving import Clock, Serving
 from offhook.registrar.binding import Binding
 from offhook.registrar.registration import RegistrarPolicy
@@ -78,6 +80,8 @@ class ServerSettings:
     addresses: Sequence[str] = ()  # of the host, besides those of listeners: for wildcards
     max_transactions: int = 200_000
     timer_slack: float = 0.0  # share of its delay by which a timer may be late
+    # off, unlike a real server's: its timers would never let a story settle
+    keep_alive: KeepAlivePolicy = field(default_factory=lambda: KeepAlivePolicy("off"))
 
 
 class SimulatedExchange:
@@ -87,6 +91,7 @@ class SimulatedExchange:
     engine: Engine
     driver: Driver
     network: VirtualNetwork
+    keep_alive: KeepAlive
 
     def __init__(
         self, wire: Wire, exchange: Exchange | None = None, settings: ServerSettings | None = None
@@ -119,11 +124,14 @@ class SimulatedExchange:
         for hook in self.exchange.handlers.startup:
             await _call(hook)
         self.listeners = await self.driver.listen(listeners)
+        self.keep_alive = KeepAlive(serving, self.settings.keep_alive)
+        await self.keep_alive.start()
 
     async def stop(self) -> None:
         """End handlers, run the program's shutdown, close every socket."""
         if self._dispatcher is None:
             return
+        await self.keep_alive.stop()
         await self._dispatcher.stop()
         self._dispatcher = None
         for hook in self.exchange.handlers.shutdown:

@@ -36,6 +36,7 @@ __all__ = [
     "PASSWORD",
     "STRANGER",
     "Bench",
+    "Changes",
     "ColdAccounts",
     "Setting",
     "binding",
@@ -135,12 +136,17 @@ def binding(user: str, host: str, **changes: Unpack[Changes]) -> Binding:
 class Bench:
     """Use as a context manager."""
 
-    def __init__(self, exchange: Exchange | None = None, setting: Setting | None = None) -> None:
+    def __init__(
+        self,
+        exchange: Exchange | None = None,
+        setting: Setting | None = None,
+        bindings: MemoryBindings | None = None,
+    ) -> None:
         self.exchange = exchange or Exchange()
         self.setting = setting or Setting()
         self.loop = VirtualLoop()
         self.network = RecordingNetwork()
-        self.bindings = MemoryBindings()
+        self.bindings = MemoryBindings() if bindings is None else bindings
         self.failures: list[BaseException] = []
         self.lost: list[str] = []  # connections that the dispatcher reported
         self.engine = Engine(

@@ -9,7 +9,7 @@ import pytest
 from offhook.auth import NonceRegistry
 from offhook.errors import StartError
 from offhook.server.config import load_text
-from offhook.server.policies import make_gateways, make_profiles
+from offhook.server.policies import make_gateways, make_keep_alive, make_profiles
 
 TEXT = """
 domains = ["example.com"]
@@ -25,6 +25,8 @@ min_expires = 30
 max_expires = 600
 default_expires = 300
 max_contacts = 2
+keep_alive_interval = 40
+keep_alive_lost = 4
 [gateways.carrier]
 uri = "sip:sip.carrier.example"
 profile = "external"
@@ -59,6 +61,16 @@ def test_profiles(folder: Path) -> None:
         2,
     )
     assert external.policy == policy
+
+
+def test_keep_alive(folder: Path) -> None:
+    policy = make_keep_alive(load_text(TEXT, folder))
+    assert (policy.method, policy.interval, policy.lost, policy.every) == (
+        "options",
+        40.0,
+        4,
+        False,
+    )
 
 
 def test_profiles_share_one_record_of_nonces(folder: Path) -> None:

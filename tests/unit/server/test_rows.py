@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from offhook.exchange.keep_alive import Health
 from offhook.registrar import Binding
 from offhook.server.rows import binding_row, connection_row, transaction_row
 from offhook.transport import Flow, Listener
@@ -29,7 +30,7 @@ def test_a_binding() -> None:
         user_agent="phone/1",
         registered=1_700_000_000.0,
     )
-    row = binding_row(binding, 1_700_000_000.0)
+    row = binding_row(binding, 1_700_000_000.0, None)
     assert json.loads(json.dumps(row)) == {
         "aor": "sip:bob@example.com",
         "contact": "sip:bob@10.0.0.9",
@@ -38,11 +39,17 @@ def test_a_binding() -> None:
         "transport": "TLS",
         "source": "9.9.9.9:4000",
         "by_flow": True,
+        "nat": "path",
+        "alive": None,
+        "latency": None,
+        "lost": 0,
         "instance": "<urn:uuid:1>",
         "path": ["<sip:edge;lr>"],
         "call_id": "call-id",
         "user_agent": "phone/1",
     }
+    pinged = binding_row(binding, 1_700_000_000.0, Health(61.4, 0.01234, 1))
+    assert (pinged["alive"], pinged["latency"], pinged["lost"]) == (61, 12.3, 1)
 
 
 @pytest.mark.parametrize(

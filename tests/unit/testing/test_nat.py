@@ -12,7 +12,13 @@ ONE, TWO = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
 
 @pytest.mark.rfc("4787", "4.1")
 @pytest.mark.parametrize(
-    ("kind", "same"), [(Nat.FULL_CONE, True), (Nat.PORT_RESTRICTED, True), (Nat.SYMMETRIC, False)]
+    ("kind", "same"),
+    [
+        (Nat.FULL_CONE, True),
+        (Nat.RESTRICTED, True),
+        (Nat.PORT_RESTRICTED, True),
+        (Nat.SYMMETRIC, False),
+    ],
 )
 def test_mappings(kind: Nat, same: bool) -> None:
     box = NatBox("home", "203.0.113.1", kind=kind)
@@ -26,15 +32,22 @@ def test_mappings(kind: Nat, same: bool) -> None:
 
 @pytest.mark.rfc("4787", "5")
 @pytest.mark.parametrize(
-    ("kind", "stranger"),
-    [(Nat.FULL_CONE, INNER), (Nat.PORT_RESTRICTED, None), (Nat.SYMMETRIC, None)],
+    ("kind", "stranger", "neighbour"),
+    [
+        (Nat.FULL_CONE, INNER, INNER),
+        (Nat.RESTRICTED, None, INNER),
+        (Nat.PORT_RESTRICTED, None, None),
+        (Nat.SYMMETRIC, None, None),
+    ],
 )
-def test_filters(kind: Nat, stranger: tuple[str, int] | None) -> None:
+def test_filters(
+    kind: Nat, stranger: tuple[str, int] | None, neighbour: tuple[str, int] | None
+) -> None:
     box = NatBox("home", "203.0.113.1", kind=kind)
     public = box.outbound("UDP", INNER, ONE, 0.0)
     assert box.inbound("UDP", ONE, public, 1.0) == INNER
     assert box.inbound("UDP", TWO, public, 1.0) == stranger
-    assert box.inbound("UDP", (ONE[0], 7000), public, 1.0) == stranger
+    assert box.inbound("UDP", (ONE[0], 7000), public, 1.0) == neighbour
     assert box.inbound("UDP", ONE, ("203.0.113.1", 1), 1.0) is None
     assert box.inbound("TCP", ONE, public, 1.0) is None
 
