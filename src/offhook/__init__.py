@@ -13,7 +13,7 @@ from offhook.version import __version__
 
 if TYPE_CHECKING:
     from offhook.errors import CallerCancelled, NotServing, OffhookError
-    from offhook.exchange import Decision, Exchange, Fork, Outcome, Reply, Request
+    from offhook.exchange import Decision, Exchange, Fork, Outcome, Relay, Reply, Request
 
 __all__ = [
     "CallerCancelled",
@@ -23,6 +23,7 @@ __all__ = [
     "NotServing",
     "OffhookError",
     "Outcome",
+    "Relay",
     "Reply",
     "Request",
     "__version__",
@@ -36,6 +37,7 @@ _HOMES = {
     "NotServing": "offhook.errors",
     "OffhookError": "offhook.errors",
     "Outcome": "offhook.exchange",
+    "Relay": "offhook.exchange",
     "Reply": "offhook.exchange",
     "Request": "offhook.exchange",
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from offhook.engine.incoming import Incoming
 from offhook.engine.settings import EngineSettings
+from offhook.message.interface import Core
 from offhook.message.message import Message
 from offhook.proxy.route_token import unseal
 from offhook.proxy.target import Target
@@ -69,14 +70,14 @@ class DialogRoutes:
             and message.only("route") == f"<{core.route}>"
         ):
             incoming.drop_routes = 1  # one Route, spelled as we do: no need to take it apart
-            if core.to_tag:
+            if _may_be_inside(core):
                 incoming.token = unseal(user[4:], core.call_id, self._settings.key)
             return
         mine, incoming.next_route = own_routes(message, self._ours)
         incoming.drop_routes = len(mine)
         if mine and mine[0].user and core.route[:4] == "sip:":
             self._remember_place(mine[0])
-        if core.to_tag:
+        if _may_be_inside(core):
             for route in mine:
                 if route.user and incoming.token is None:
                     incoming.token = unseal(route.user, core.call_id, self._settings.key)
@@ -102,7 +103,7 @@ class DialogRoutes:
         message.uri = bare_uri(values.pop())
         replace_routes(message, values)
         incoming.core = message.core()
-        if incoming.core.to_tag:
+        if _may_be_inside(incoming.core):
             incoming.token = token
 
     def at_us(self, incoming: Incoming) -> bool:
@@ -130,6 +131,12 @@ class DialogRoutes:
         if uri is None or ";maddr=" in uri.text.lower():
             return False
         return not guarded(uri.host, uri.port)
+
+
+def _may_be_inside(core: Core) -> bool:
+    """True unless it is an initial INVITE. Peers of RFC 2543 send no To tag, and what belongs to a
+    dialog is proved by the token: a tag can be written by anybody."""
+    return core.to_tag != "" or core.cseq_method != "INVITE"
 
 
 def dialog_target(incoming: Incoming) -> Target:

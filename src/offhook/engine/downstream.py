@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from offhook.engine.incoming import Incoming
 from offhook.engine.parts import Parts
+from offhook.engine.settings import EngineSettings
 from offhook.engine.upstream import UpstreamSide
 from offhook.errors import OffhookError, PeerError
 from offhook.message.message import Message
@@ -15,6 +16,7 @@ from offhook.proxy.branch import SILENCE, Branch
 from offhook.proxy.forwarding import RECORD_ROUTED, Forward, forward, record_routes
 from offhook.proxy.hop_by_hop import make_ack, make_cancel
 from offhook.proxy.route_token import End
+from offhook.proxy.target import Target
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.client_non_invite import ClientNonInvite
 from offhook.transaction.owner import ClientTransaction
@@ -96,17 +98,7 @@ class DownstreamSide:
         )
         routes: list[str] = []
         if not incoming.core.to_tag and message.method in RECORD_ROUTED:
-            ends = (caller_end(incoming), callee_end(branch, flow))
-            settings = self._parts.settings
-            routes = record_routes(
-                message,
-                incoming.flow,
-                flow,
-                ends=ends,
-                key=settings.key,
-                trunk=settings.guarded is not None
-                and is_trunk(settings.guarded, incoming.flow, flow, branch.target.uri),
-            )
+            routes = new_routes(self._parts.settings, incoming, branch.target, flow)
         return forward(shared, branch.target, flow.via + name, routes)
 
     def send_cancel(self, branch: Branch, reason: str, now: float) -> None:
@@ -214,6 +206,27 @@ def _with_branch(request: Message, via: str) -> bytes:
     return again.to_bytes()
 
 
+def new_routes(
+    settings: EngineSettings,
+    incoming: Incoming,
+    target: Target,
+    flow: Flow,
+    *,
+    stateless: bool = False,
+) -> list[str]:
+    """The Record-Route values of a request that makes a dialog and leaves by `flow`."""
+    guarded = settings.guarded
+    return record_routes(
+        incoming.message,
+        incoming.flow,
+        flow,
+        ends=(caller_end(incoming), callee_end(target, flow)),
+        key=settings.key,
+        trunk=guarded is not None and is_trunk(guarded, incoming.flow, flow, target.uri),
+        stateless=stateless,
+    )
+
+
 def is_trunk(guarded: Callable[[str, int], bool], inside: Flow, outside: Flow, uri: str) -> bool:
     """True if one end of this branch is a guarded host."""
     parts = split_route_uri(uri.partition("?")[0])
@@ -232,9 +245,9 @@ def caller_end(incoming: Incoming) -> End:
     return End(flow.profile)
 
 
-def callee_end(branch: Branch, flow: Flow) -> End:
+def callee_end(target: Target, flow: Flow) -> End:
     """How the callee is reached later."""
-    if flow.reliable or branch.target.flow:
+    if flow.reliable or target.flow:
         return End(flow.profile, flow.name)
     return End(flow.profile)
 

@@ -23,9 +23,11 @@ from offhook.engine.outgoing import Outgoing
 from offhook.engine.parts import Counters, Parts
 from offhook.engine.receiver import Receiver
 from offhook.engine.settings import EngineSettings
+from offhook.engine.stateless import StatelessRelay
 from offhook.engine.streams import Streams
 from offhook.engine.upstream import Headers, UpstreamSide
 from offhook.engine.ways import Ways
+from offhook.errors import UsageError
 from offhook.message.message import Message
 from offhook.proxy.response_context import Fork
 from offhook.proxy.target import ForkRequest, Outcome, Target
@@ -217,6 +219,18 @@ class Engine:
     def forward_stateless(self, incoming: Incoming, target: Target, now: float) -> None:
         """Send an ACK on without a transaction (RFC 3261 16.11)."""
         StatelessForward(self._parts, incoming, target).start(now)
+
+    def show_unmatched(self, methods: frozenset[str]) -> None:
+        """From now on an ACK or CANCEL of no transaction comes as `RequestReceived`, if its method
+        is named: to be relayed without state, or for a CANCEL to be answered 481."""
+        self._receiver.unmatched = methods
+
+    def relay_stateless(self, incoming: Incoming, target: Target, now: float) -> None:
+        """Send a request on to one target without a transaction (RFC 3261 16.11). Raises UsageError
+        if it has one already."""
+        if incoming.server is not None or incoming.context is not None:
+            raise UsageError("this request has a transaction: fork it")
+        StatelessRelay(self._parts, incoming, target).start(now)
 
     def request(
         self,

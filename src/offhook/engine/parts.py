@@ -25,6 +25,7 @@ class Counters:
     malformed: int = 0  # dropped or refused with 400
     stray_responses: int = 0  # of no transaction: dropped (RFC 6026 8.9)
     stray_acks: int = 0  # of no transaction and no dialog that we routed
+    stateless: int = 0  # requests and responses that were relayed without a transaction
     retransmissions: int = 0  # requests that came again
     refused_overload: int = 0
 

@@ -13,6 +13,7 @@ from offhook.engine.incoming import Incoming
 from offhook.engine.origination import Origination
 from offhook.engine.outgoing import Outgoing
 from offhook.engine.parts import Parts
+from offhook.engine.stateless import StatelessRelay, return_response
 from offhook.engine.streams import Streams, answer_broken
 from offhook.engine.upstream import UpstreamSide
 from offhook.errors import MessageError
@@ -61,6 +62,8 @@ class Receiver:
         self._origination = origination
         self._hit: set[tuple[str, int]] = set()  # local addresses seen
         self.draining = False
+        # ACK and CANCEL, if the application wants to see those of no transaction of ours
+        self.unmatched: frozenset[str] = frozenset()
 
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
         """A datagram, or the next octets of a connection."""
@@ -136,11 +139,18 @@ class Receiver:
             if not self._routes.allowed(incoming):
                 self._refuse(incoming, Fault(403, "Not of This Dialog"), now)
             elif incoming.token is not None and not self._routes.at_us(incoming):
-                self._keep_credentials(message)
-                request = ForkRequest(((dialog_target(incoming),),), decides=True)
-                self._forks.fork(incoming, request, now)
+                self._relay(incoming, now)
             else:
                 self._parts.events.append(RequestReceived(incoming))
+
+    def _relay(self, incoming: Incoming, now: float) -> None:
+        """A request of a dialog that was routed here goes on by its route set."""
+        self._keep_credentials(incoming.message)
+        target = dialog_target(incoming)
+        if incoming.token is not None and incoming.token.stateless:
+            StatelessRelay(self._parts, incoming, target).start(now)
+        else:
+            self._forks.fork(incoming, ForkRequest(((target,),), decides=True), now)
 
     def _proxy_checks(self, incoming: Incoming, now: float) -> bool:
         """Max-Forwards and loops (RFC 3261 16.3 steps 3 and 4); what is for us is let through."""
@@ -184,7 +194,7 @@ class Receiver:
         cancel = Incoming(message, core, flow, "")
         server = self._transactions.cancelled(core, message)
         if server is None:
-            self._refuse(cancel, Fault(481, reason_for(481)), now)
+            self._cancel_unknown(cancel, now)
             return
         data = message.reply(200, "OK", to_tag=self._parts.identifiers.to_tag(core))
         self._upstream.send(server.flow, data)
@@ -201,6 +211,19 @@ class Receiver:
             self._upstream.reply(incoming, 487, "", now)
         self._parts.events.append(Cancelled(incoming))
 
+    def _cancel_unknown(self, cancel: Incoming, now: float) -> None:
+        """A CANCEL of no transaction may be of a request that was relayed without state: it is
+        routed as that was (RFC 3261 16.10, 16.11)."""
+        self._routes.read(cancel)
+        stateless = cancel.token is not None and cancel.token.stateless
+        if not stateless and "CANCEL" not in self.unmatched:
+            self._refuse(cancel, Fault(481, reason_for(481)), now)
+        elif self._proxy_checks(cancel, now):
+            if not stateless or not self._routes.allowed(cancel):
+                self._parts.events.append(RequestReceived(cancel))
+            else:
+                self._relay(cancel, now)
+
     def _ack(self, message: Message, core: Core, flow: Flow, now: float) -> None:
         """For a refusal it ends here; for a 2xx it goes on by its route set (RFC 3261 17.1.1.3,
         17.2.1)."""
@@ -210,15 +233,21 @@ class Receiver:
         incoming = Incoming(message, core, flow, "")
         self._routes.read(incoming)
         at_us = self._routes.at_us(incoming)
-        stray = incoming.token is None and (not at_us or self._is_ours(core))
+        known = incoming.token is not None
+        shown = not known and "ACK" in self.unmatched
+        stray = not known and (self._is_ours(core) or not (at_us or shown))
         stray = stray or not self._routes.allowed(incoming)
         if stray or core.max_forwards <= 0 or validate(message, Role.PROXY) is not None:
             self._counters.stray_acks += 1
+        elif shown:
+            self._parts.events.append(RequestReceived(incoming))
         elif at_us:
             self._parts.events.append(AckReceived(incoming))
         else:
             self._keep_credentials(message)
-            StatelessForward(self._parts, incoming, dialog_target(incoming)).start(now)
+            stateless = incoming.token is not None and incoming.token.stateless
+            way = StatelessRelay if stateless else StatelessForward
+            way(self._parts, incoming, dialog_target(incoming)).start(now)
 
     def _keep_credentials(self, message: Message) -> None:
         if "proxy-authorization" in message.index:
@@ -233,7 +262,8 @@ class Receiver:
         self._counters.responses += 1
         machine = self._transactions.client_of(*response_key(message.index))
         if machine is None:
-            self._counters.stray_responses += 1  # RFC 6026 8.9: never forwarded
+            if not return_response(self._parts, message, now):
+                self._counters.stray_responses += 1  # RFC 6026 8.9: never forwarded
         elif validate_relayed(message) is not None:
             self._counters.malformed += 1
         elif isinstance(machine.user, Outgoing):

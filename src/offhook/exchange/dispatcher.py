@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from offhook.auth.bans import Admission
 from offhook.engine.events import (
     AckReceived,
     Answered,
@@ -23,7 +24,7 @@ from offhook.engine.events import (
     Resolved,
 )
 from offhook.engine.incoming import Incoming, OwnReply
-from offhook.errors import CallerCancelled, PeerError, StorageError
+from offhook.errors import CallerCancelled, PeerError, StorageError, UsageError
 from offhook.exchange import builtin
 from offhook.exchange.admission import Doorkeeper
 from offhook.exchange.authentication import Authenticator
@@ -31,6 +32,7 @@ from offhook.exchange.fork import Fork
 from offhook.exchange.handlers import Decision, Handlers
 from offhook.exchange.location import lookup_now
 from offhook.exchange.registration_events import RegistrationEvents
+from offhook.exchange.relay import Relay
 from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
 from offhook.exchange.serving import Serving
@@ -43,6 +45,7 @@ log = structlog.get_logger()
 
 Answer = Decision | OwnReply | ForkRequest
 Lost = Callable[[str], None]
+UNMATCHED = frozenset({"ACK", "CANCEL"})
 
 
 class Dispatcher:
@@ -55,6 +58,7 @@ class Dispatcher:
         self._authenticator = Authenticator(serving)
         self._doorkeeper = Doorkeeper(serving, self._authenticator)
         self._tasks: set[asyncio.Task[None]] = set()
+        serving.engine.show_unmatched(handlers.unmatched)
         self._registrations = RegistrationEvents(handlers, serving.bindings, serving.clock.unix)
 
     def handle(self, event: Event) -> None:
@@ -100,6 +104,9 @@ class Dispatcher:
         profile = serving.profiles[incoming.flow.profile]
         request = Request(serving, incoming, profile, self._authenticator.waiting)
         incoming.handle = request
+        if request.method in UNMATCHED:
+            self._unmatched(request)
+            return
         try:
             handler = self._handlers.of(incoming.message.method)
             verdict = self._doorkeeper.admit(request, handled=handler is not None)
@@ -113,6 +120,29 @@ class Dispatcher:
                 self._delay(request, verdict)
         except Exception as error:
             self._failed(request, error)
+
+    def _unmatched(self, request: Request) -> None:
+        """An ACK or CANCEL of no transaction goes where the program sent its INVITE, without state.
+        It is never challenged (RFC 3261 22.1)."""
+        serving = self._serving
+        now = serving.clock.now()
+        if serving.bans.verdict(request.source[0], now).admission is Admission.BANNED:
+            return
+        try:
+            handler = self._handlers.of(request.method)
+            answer = handler(request) if handler is not None else None
+            if isinstance(answer, Relay):
+                serving.engine.relay_stateless(request.incoming, answer.target, now)
+                return
+            if asyncio.iscoroutine(answer):
+                answer.close()
+                log.error("handler_must_not_wait", call_id=request.call_id, method=request.method)
+        except Exception as error:
+            log.error(
+                "handler_failed", call_id=request.call_id, method=request.method, exc_info=error
+            )
+        if request.method == "CANCEL":
+            serving.engine.respond(request.incoming, 481, now)
 
     def _route(self, request: Request) -> None:
         answer = self._handler_answer(request)
@@ -229,6 +259,10 @@ class Dispatcher:
                 body=answer.body,
             )
             self._tell(request, answer.status, sent=sent)
+        elif isinstance(answer, Relay):
+            if incoming.invite and self._handlers.unmatched != UNMATCHED:
+                raise UsageError('relay_stateless: declare the handler for "ACK" and "CANCEL" too')
+            engine.relay_stateless(incoming, answer.target, now)
         elif isinstance(answer, Outcome) and incoming.context is not None:
             engine.answer(incoming, answer, now)
         elif isinstance(answer, Outcome):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from offhook.errors import UsageError
 from offhook.exchange.fork import Fork
+from offhook.exchange.relay import Relay
 from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
 from offhook.proxy.target import Outcome
@@ -13,7 +14,7 @@ from offhook.registrar.binding import Binding
 
 __all__ = ["Decision", "Handler", "Handlers", "Hook", "Periodic", "RegistrationHook"]
 
-Decision = Reply | Fork | Outcome
+Decision = Reply | Fork | Outcome | Relay
 Handler = Callable[[Request], Decision | Awaitable[Decision]]
 Hook = Callable[[], Awaitable[None] | None]
 RegistrationHook = Callable[[str, Binding], Awaitable[None] | None]  # (AoR, binding)
@@ -62,6 +63,11 @@ class Handlers:
         if event not in EVENTS:
             raise UsageError(f'on("{event}"): no such event; there are {", ".join(EVENTS)}')
         self.registrations.setdefault(event, []).append(hook)
+
+    @property
+    def unmatched(self) -> frozenset[str]:
+        """ACK and CANCEL, as far as the program asked for them."""
+        return frozenset({"ACK", "CANCEL"} & self._requests.keys())
 
     def of(self, method: str) -> Handler | None:
         """The handler of a method, None if the built-in program serves it."""

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from offhook.engine.incoming import Incoming, OwnReply
+from offhook.errors import UsageError
 from offhook.exchange.fork import Edit, Fork, ForkOptions
 from offhook.exchange.guarded import guarded_edit, guarded_inspection
 from offhook.exchange.profile import Gateway, Profile
+from offhook.exchange.relay import Relay
 from offhook.exchange.reply import Reply
 from offhook.exchange.serving import Serving
 from offhook.exchange.targets import TargetLike, grouped, make_target
@@ -125,6 +127,28 @@ class Request:
         )
         options = ForkOptions(ring=ring, first=first, by_q=by_q, branch=branch, reply=reply)
         return Fork(self, list(several), options)
+
+    def relay_stateless(self, target: TargetLike) -> Relay:
+        """A decision: send the request to one target and forget it (RFC 3261 16.11). For a plain
+        `def` handler that decides by the message and the configuration alone, declared for ACK and
+        CANCEL as well.
+
+        Raises UsageError where that cannot work: in an `async def`, which has a transaction; on a
+        profile that authenticates, since a copy of the request would be refused as a replay; for a
+        gateway with credentials, whose challenge nobody would answer.
+        """
+        if self._incoming.server is not None:
+            raise UsageError("relay_stateless: write the handler as a plain def, or fork")
+        if self.account is not None:
+            raise UsageError(
+                f"relay_stateless: profile {self.profile.name} authenticates, so copies of a "
+                "request would be refused as replays; use a profile that does not, or fork"
+            )
+        made = make_target(target, self.message.uri, self._serving)
+        if made.authorize is not None:
+            raise UsageError("relay_stateless: a gateway with credentials needs a fork")
+        made.alternatives = ()
+        return Relay(made)
 
     async def authenticate(self) -> Reply | None:
         """Ask for credentials by hand: None once `account` is set, else the Reply to return. Raises

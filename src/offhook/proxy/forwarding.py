@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.message.message import Message
-from offhook.proxy.route_token import ORDINARY, TRUNK, End, RouteToken, seal, tag_hash
+from offhook.proxy.route_token import ORDINARY, STATELESS, TRUNK, End, RouteToken, seal, tag_hash
 from offhook.proxy.target import Edit, Target
 from offhook.transport.flow import WEBSOCKET, Flow
 from offhook.transport.route_set import bare_uri, replace_routes, route_values
@@ -63,15 +63,20 @@ def record_routes(
     ends: tuple[End, End],
     key: bytes,
     trunk: bool = False,
+    stateless: bool = False,
 ) -> list[str]:
     """The Record-Route values for a request that came by `inside` and leaves by `outside`, the
     topmost first.
 
     Two where transport, profile or IP version differ, so that each side sees an address it can
-    reach (double Record-Route). `trunk`: one of the ends is a guarded host.
+    reach (double Record-Route). `trunk`: one of the ends is a guarded host. `stateless`: the dialog
+    goes on without transactions.
     """
     core = message.core()
-    token = RouteToken(TRUNK if trunk else ORDINARY, ends[0], ends[1], tag_hash(core.from_tag))
+    version = TRUNK if trunk else ORDINARY
+    if stateless:
+        version = version.replace("0", f"0{STATELESS}")
+    token = RouteToken(version, ends[0], ends[1], tag_hash(core.from_tag))
     user = seal(token, core.call_id, key)
     secure = message.uri[:5].lower() == "sips:"
     values = [_value(user, outside, secure)]

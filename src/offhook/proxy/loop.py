@@ -16,11 +16,15 @@ LOOP_HASH_SIZE = 8  # hexadecimal digits at the end of the branch
 
 
 def loop_hash(message: Message, core: Core) -> str:
-    """The hash of the request as received: Request-URI, tags, Call-ID, CSeq number and the whole
-    Route (RFC 5393 4.2.2): a request that spirals inside its dialog meets our Route again, with
-    fewer values behind it."""
+    """The hash of the request as received: Request-URI, From tag, Call-ID, CSeq number and the
+    whole Route (RFC 5393 4.2.2): a request that spirals inside its dialog meets our Route again,
+    with fewer values behind it.
+
+    The To tag never changes on the way of one request, and the ACK of a refusal, which has one more
+    than its INVITE, must get the same branch (RFC 5393 4.2.1).
+    """
     route = ",".join(message.get_all("route")) if core.route else ""
-    text = f"{message.uri}\0{core.from_tag}\0{core.to_tag}\0{core.call_id}\0{core.cseq}\0{route}"
+    text = f"{message.uri}\0{core.from_tag}\0{core.call_id}\0{core.cseq}\0{route}"
     return f"{crc32(text.encode('utf-8', 'surrogateescape')):08x}"
 
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from hmac import compare_digest
 
-__all__ = ["ORDINARY", "TRUNK", "End", "RouteToken", "seal", "unseal"]
+__all__ = ["ORDINARY", "STATELESS", "TRUNK", "End", "RouteToken", "seal", "unseal"]
 
 ORDINARY = "0"
 TRUNK = "0t"  # version of a token whose dialog has a guarded host at one end
+STATELESS = "s"  # in a version: the dialog was relayed without state, and goes on so
 _MAC_SIZE = 9  # bytes: 72 bits, 18 hexadecimal digits
 
 
@@ -43,6 +44,11 @@ class RouteToken:
     def trunk(self) -> bool:
         """True if the dialog was routed to or from a guarded host."""
         return self.version.endswith("t")
+
+    @property
+    def stateless(self) -> bool:
+        """True if the dialog is relayed without transactions."""
+        return STATELESS in self.version
 
     def destination(self, from_tag: str) -> End:
         """The end that a request with this From tag goes to."""

@@ -29,12 +29,16 @@ def routes(*domains: str) -> DialogRoutes:
 
 
 def arrived(
-    *route: str, uri: str = "sip:bob@192.0.2.9", to_tag: str = "b", made: DialogRoutes | None = None
+    *route: str,
+    uri: str = "sip:bob@192.0.2.9",
+    to_tag: str = "b",
+    made: DialogRoutes | None = None,
+    method: str = "BYE",
 ) -> Incoming:
-    """A BYE with these Route values, read."""
+    """A request with these Route values, read."""
     callee = f"<sip:bob@example.com>;tag={to_tag}" if to_tag else "<sip:bob@example.com>"
     headers: Sequence[tuple[str, str]] = [("Route", value) for value in route]
-    message = parse(build_request("BYE", uri, callee=callee, headers=headers))
+    message = parse(build_request(method, uri, callee=callee, headers=headers))
     incoming = Incoming(message, message.core(), datagram(CALLER), "key")
     (made or routes()).read(incoming)
     return incoming
@@ -89,7 +93,16 @@ def test_a_route_of_ours_without_our_token_proves_nothing(route: str) -> None:
 
 
 def test_an_initial_request_has_no_use_for_a_token() -> None:
-    assert arrived(OURS, to_tag="").token is None
+    assert arrived(OURS, to_tag="", method="INVITE").token is None
+
+
+@pytest.mark.rfc("3261", "12.1.1")
+@pytest.mark.parametrize("method", ["BYE", "ACK", "INFO", "CANCEL"])
+def test_peers_of_rfc_2543_send_no_to_tag_in_a_dialog(method: str) -> None:
+    assert arrived(OURS, to_tag="", method=method).token == TOKEN
+    assert arrived(OURS, to_tag="", method=method, made=routes("example.com")).token == TOKEN
+    forged = OURS.replace(".", ".0", 1)
+    assert arrived(forged, to_tag="", method=method).token is None
 
 
 def test_a_token_behind_a_foreign_route_does_not_count() -> None:

@@ -204,6 +204,6 @@ def test_how_the_ends_of_a_dialog_are_reached_later() -> None:
     incoming = rig.request(_another(), source)
     assert caller_end(incoming) == End("p", source.name)
     fork = rig.engine.fork(incoming, ForkRequest([[Target(TARGET)]]), rig.now)
-    assert callee_end(fork.branches[0], datagram(CALLEE)) == End("p")
+    assert callee_end(fork.branches[0].target, datagram(CALLEE)) == End("p")
     flow = rig.accept(TLS, CALLEE)
-    assert callee_end(fork.branches[0], flow) == End("p", flow.name)
+    assert callee_end(fork.branches[0].target, flow) == End("p", flow.name)
