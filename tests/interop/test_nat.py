@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.interop.conftest import ALICE, BOB
 from tests.interop.harness.certificates import Authority
 from tests.interop.harness.endpoint import DOMAIN, Account
 from tests.interop.harness.exchange import Exchange, Profile, Setup, serving
 from tests.interop.harness.namespaces import (
+    CLOUD,
     PROGRAMS,
     SERVER,
     Internet,
@@ -24,6 +26,7 @@ from tests.interop.harness.wire import Wire
 
 pytestmark = [pytest.mark.interop(*PROGRAMS), pytest.mark.timeout(60)]
 
+ACCOUNTS = (ALICE, BOB)
 BOXES = {
     "port-restricted": ("-j", "MASQUERADE"),
     "symmetric": ("-j", "MASQUERADE", "--random-fully"),
@@ -49,11 +52,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     if reason := unavailable():
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("nat")
-    accounts = (Account("alice", "correct-horse-1"), Account("bob", "battery-staple-2"))
     with internet() as net:
         setup = Setup(
             (Profile(transports=("udp", "tcp", "tls")),),
-            accounts,
+            ACCOUNTS,
             Authority(folder).issue("server", [DOMAIN], [SERVER]),
             place=net.server,
         )
@@ -86,5 +88,37 @@ def test_a_phone_behind_a_box_calls_and_is_called(
         assert inner.register() == 200
         assert outer.register() == 200
         for caller, callee in ((inner, outer), (outer, inner)):
+            for ends in ("caller", "callee"):
+                call(caller, callee, ends=ends)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Place]]:
+    """The exchange behind a one-to-one NAT, and the place of a private peer."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("cloud")
+    with internet() as net:
+        place, neighbour = net.cloud()
+        extra = f'advertise = "{CLOUD}"\nadvertise_to = {{ private = "" }}'
+        profile = Profile(transports=("udp", "tcp"), extra=extra)
+        setup = Setup((profile,), ACCOUNTS, place=place)
+        with serving(folder / "exchange", setup) as exchange:
+            yield Stage(net, exchange), neighbour
+
+
+@pytest.mark.parametrize("inner", ["udp", "tcp"])
+@pytest.mark.parametrize("outer", ["udp", "tcp"])
+def test_one_socket_shows_each_side_the_address_that_it_can_reach(
+    cloud: tuple[Stage, Place], alice: Account, bob: Account, outer: str, inner: str
+) -> None:
+    """Every request inside a dialog is sent to where the route set leads."""
+    stage, neighbour = cloud
+    ports = stage.exchange.endpoint.ports
+    public = ScriptedPhone(Wire((CLOUD, ports[outer]), outer, place=stage.net.host), alice)
+    private = stage.phone(bob, neighbour, inner)
+    with contextlib.closing(public.wire), contextlib.closing(private.wire):
+        assert (public.register(), private.register()) == (200, 200)
+        for caller, callee in ((public, private), (private, public)):
             for ends in ("caller", "callee"):
                 call(caller, callee, ends=ends)

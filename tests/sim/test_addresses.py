@@ -37,6 +37,17 @@ ADVERTISED = ServerSettings(
     }
 )
 
+# one socket for the internet and for a private peer: a machine behind a one-to-one NAT
+CLOUD = ServerSettings(
+    profiles={
+        "internal": ProfileSettings(
+            listen=["udp:10.0.0.5:5060", "tcp:10.0.0.5:5060"],
+            advertise="203.0.113.7",
+            advertise_to={"private": ""},
+        )
+    }
+)
+
 
 async def talk(caller: ScriptedPhone, callee: ScriptedPhone) -> None:
     """A call that both sides can end."""
@@ -103,3 +114,47 @@ def test_an_advertised_address_is_ours_when_it_comes_back() -> None:
         assert call.dialog.ended == "them"
 
     run(story, exchange, settings=ADVERTISED, leaks=False)
+
+
+@pytest.mark.parametrize("ends", ["caller", "callee"])
+@pytest.mark.parametrize("inner", ["UDP", "TCP"])
+@pytest.mark.parametrize("outer", ["UDP", "TCP"])
+def test_each_side_sees_the_address_that_it_can_reach(outer: str, inner: str, ends: str) -> None:
+    async def story(world: World) -> None:
+        world.wire.add_front("203.0.113.7", "10.0.0.5")
+        alice = await world.phone("alice", transport=outer, script=QUICK)  # 198.51.100.1
+        bob = await world.phone("bob", transport=inner, address=("10.0.0.77", 5060), script=QUICK)
+        for phone in (alice, bob):
+            assert await phone.register() == 200
+        for caller, callee in ((alice, bob), (bob, alice)):
+            call = await caller.call(callee.aor)
+            assert call.status == 200
+            await asyncio.sleep(1)
+            answered = callee.incoming[-1]
+            assert answered.dialog.confirmed  # the ACK came
+            for dialog, phone in ((call.dialog, caller), (answered.dialog, callee)):
+                assert len(dialog.routes) == 2
+                own = "203.0.113.7:5060" if phone is alice else "10.0.0.5:5060"
+                assert f"@{own}" in dialog.routes[0]
+            if ends == "caller":
+                assert await call.hang_up() == 200
+                assert answered.dialog.ended == "them"
+            else:
+                assert await answered.hang_up() == 200
+                assert call.dialog.ended == "them"
+
+    run(story, settings=CLOUD)
+
+
+def test_our_advertised_address_is_us_in_a_request_uri() -> None:
+    async def story(world: World) -> None:
+        world.wire.add_front("203.0.113.7", "10.0.0.5")
+        bob = await world.phone("bob", address=("10.0.0.77", 5060), script=QUICK)
+        assert await bob.register() == 200
+        alice = await world.registered("alice")
+        for host in ("203.0.113.7", "10.0.0.5"):
+            call = await alice.call(f"sip:bob@{host}:5060")
+            assert call.status == 200
+            await call.hang_up()
+
+    run(story, settings=CLOUD)

@@ -304,8 +304,8 @@ class Engine:
     def add_listener(self, listener: Listener) -> None:
         """A listener of ours, whose address is an alias of ours unless it is a wildcard."""
         self._parts.ways.add_listener(listener)
-        if listener.advertise:
-            self._routes.add_own(listener.advertise, listener.port)
+        for host in listener.advertised:
+            self._routes.add_own(host, listener.port)
         if not listener.wildcard:
             self._routes.add_own(listener.host, listener.port)
 

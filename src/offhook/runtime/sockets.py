@@ -216,16 +216,12 @@ class SocketNetwork:
         chosen = choose(candidates, request.local, lambda: self._routes.local_address(host))
         if chosen is not None:
             return chosen.listener
-        return Listener(
-            request.profile, request.transport, host="", port=0, advertise=self._advertised(request)
-        )
-
-    def _advertised(self, request: Open) -> str:
+        # all listeners of a profile show the same
         bound: list[DatagramSocket | Acceptor] = [*self._acceptors, *self._datagrams]
-        shown = [
-            entry.listener.advertise for entry in bound if entry.listener.profile == request.profile
-        ]
-        return next(filter(None, shown), "")
+        for entry in bound:
+            if entry.listener.profile == request.profile:
+                return replace(entry.listener, transport=request.transport, host="", port=0)
+        return Listener(request.profile, request.transport, host="", port=0)
 
     def _flush_soon(self) -> None:
         if not self._flush_due:

@@ -9,10 +9,20 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from offhook.transport import Address, Listener
+from offhook.transport.private import PRIVATE
 
-__all__ = ["TRANSPORTS", "listener_text", "parse_address", "parse_listener"]
+__all__ = [
+    "TRANSPORTS",
+    "listener_text",
+    "parse_address",
+    "parse_destination",
+    "parse_listener",
+    "parse_network",
+]
 
 # scheme: default port
 TRANSPORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
@@ -22,10 +32,15 @@ HIGHEST_PORT = 65535
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([^:]*))?")
 
 
-def parse_listener(profile: str, text: str, advertise: str = "") -> Listener:
+def parse_listener(
+    profile: str,
+    text: str,
+    advertise: str = "",
+    advertise_to: Mapping[str, str] = MappingProxyType({}),
+) -> Listener:
     """The listener that `text` (`udp:0.0.0.0:5060`, `tls:[::1]`) describes. Raises ValueError.
 
-    Port 0 is any free port.
+    Port 0 is any free port. `advertise_to`: hosts by destination, as `parse_destination` reads it.
     """
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
@@ -38,7 +53,29 @@ def parse_listener(profile: str, text: str, advertise: str = "") -> Listener:
     if rest.startswith("//"):
         raise ValueError(f'"{text}": write it without slashes, {scheme}:{rest.lstrip("/")}')
     host, port = _split(text, rest, TRANSPORTS[scheme])
-    return Listener(profile, scheme.upper(), host, port, advertise)
+    exceptions = tuple(
+        (network, shown) for to, shown in advertise_to.items() for network in parse_destination(to)
+    )
+    return Listener(profile, scheme.upper(), host, port, advertise, exceptions)
+
+
+def parse_destination(text: str) -> Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks that a key of `advertise_to` means: one, or all private ones for "private".
+    Raises ValueError."""
+    return PRIVATE if text == "private" else (parse_network(text),)
+
+
+def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """The network that `text` ("10.0.0.0/8", "2001:db8::/32") names. Raises ValueError."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f'"{text}" is not a network; write it as in "198.51.100.0/24"') from None
+    raise ValueError(f'"{text}" has bits set behind its prefix; did you mean "{meant}"?')
 
 
 def parse_address(text: str) -> Address:

@@ -25,7 +25,12 @@ from pydantic import (
 from offhook.auth.algorithms import ALGORITHMS
 from offhook.runtime.origins import read_origin
 from offhook.server.json_value import Json
-from offhook.server.listen import parse_address, parse_listener
+from offhook.server.listen import (
+    parse_address,
+    parse_destination,
+    parse_listener,
+    parse_network,
+)
 from offhook.transport import Listener
 
 __all__ = [
@@ -145,15 +150,13 @@ def _path(value: object) -> object:
 def _network(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("must be a text in quotes")
-    try:
-        return ipaddress.ip_network(value)
-    except ValueError:
-        pass
-    try:
-        meant = ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        raise ValueError(f'"{value}" is not a network; write it as in "198.51.100.0/24"') from None
-    raise ValueError(f'"{value}" has bits set behind its prefix; did you mean "{meant}"?')
+    return parse_network(value)
+
+
+def _advertise_to(table: dict[str, str]) -> dict[str, str]:
+    for text in table:
+        parse_destination(text)
+    return table
 
 
 _File = Annotated[Path, BeforeValidator(_path)]
@@ -173,6 +176,9 @@ class Profile(_Section):
     digest: tuple[Annotated[str, AfterValidator(_digest)], ...] = ("MD5",)
     qop: tuple[Annotated[str, AfterValidator(_qop)], ...] = ("auth",)
     advertise: Annotated[str, AfterValidator(_host)] = ""
+    advertise_to: Annotated[
+        dict[str, Annotated[str, AfterValidator(_host)]], AfterValidator(_advertise_to)
+    ] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -279,7 +285,7 @@ class Config(_Section):
     def listeners(self) -> tuple[Listener, ...]:
         """Every SIP listener, in the order of the configuration."""
         return tuple(
-            parse_listener(name, text, profile.advertise)
+            parse_listener(name, text, profile.advertise, profile.advertise_to)
             for name, profile in self.profiles.items()
             for text in profile.listen
         )
@@ -287,7 +293,7 @@ class Config(_Section):
 
 def _leaves(table: Mapping[str, Json], prefix: str) -> Iterator[tuple[str, Json]]:
     for name, value in table.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and (value or not prefix):  # an empty one below is a value
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

@@ -50,6 +50,7 @@ class ProfileSettings:
     qop: Sequence[str] = ("auth",)
     policy: RegistrarPolicy = field(default_factory=RegistrarPolicy)
     advertise: str = ""
+    advertise_to: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class SimulatedExchange:
     # inside -------------------------------------------------------------------------------------
     def _parse_listeners(self) -> list[Listener]:
         return [
-            parse_listener(name, text, profile.advertise)
+            parse_listener(name, text, profile.advertise, profile.advertise_to)
             for name, profile in self.settings.profiles.items()
             for text in profile.listen
         ]

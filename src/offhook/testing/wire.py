@@ -19,6 +19,7 @@ from offhook.errors import UsageError
 from offhook.testing.nat import NatBox
 from offhook.testing.stream import Stream
 from offhook.transport.flow import Address
+from offhook.transport.private import is_private
 
 __all__ = ["Link", "Packet", "Station", "Wire"]
 
@@ -80,6 +81,7 @@ class Wire:
         self._links: dict[tuple[str, str], Link] = {}
         self._stations: dict[tuple[str, str], Station] = {}
         self._boxes: dict[str, NatBox] = {}  # by name of their realm
+        self._fronts: dict[str, str] = {}  # public address of a one-to-one NAT: the inner one
         self._silent: set[str] = set()
         self._count = 0
 
@@ -99,6 +101,11 @@ class Wire:
     def add_box(self, box: NatBox) -> None:
         """Put a NAT box on the wire; its name is the realm of the hosts behind it."""
         self._boxes[box.name] = box
+
+    def add_front(self, public: str, inner: str) -> None:
+        """A one-to-one NAT: public hosts see the host at `inner` as `public`, private ones see and
+        reach it as it is."""
+        self._fronts[public] = inner
 
     def connect_pair(self, one: str, other: str, link: Link) -> None:
         """Set the link between two hosts, both ways."""
@@ -149,6 +156,7 @@ class Wire:
     def connect(self, realm: str, transport: str, source: Address, destination: Address) -> Stream:
         """Begin a connection; `station_of` finds the other end."""
         self._count += 1
+        destination = self._behind_front(source, destination)
         seen_realm, seen = self._outward(realm, source, destination, transport)
         box = self._boxes.get(realm) if seen_realm != realm else None
         return Stream(self, transport, (source, seen, destination), box, number=self._count)
@@ -206,7 +214,9 @@ class Wire:
         self, realm: str, source: Address, destination: Address, transport: str
     ) -> tuple[str, Address]:
         """Realm and source as the wire outside sees them."""
-        if not realm or (realm, destination[0]) in self._stations:
+        if not realm:
+            return realm, self._fronted(source, destination)
+        if (realm, destination[0]) in self._stations:
             return realm, source
         box = self._boxes[realm]
         return "", box.outbound(transport, source, destination, self._loop.time())
@@ -217,9 +227,21 @@ class Wire:
         """Realm and address of the host that is meant; None if a NAT box drops it."""
         box = None if realm else self._public_box(destination[0])
         if box is None:
-            return realm, destination
+            return realm, destination if realm else self._behind_front(source, destination)
         inner = box.inbound(transport, source, destination, self._loop.time())
         return (box.name, inner) if inner is not None else None
+
+    def _fronted(self, source: Address, destination: Address) -> Address:
+        for public, inner in self._fronts.items():
+            if source[0] == inner and not is_private(destination[0]):
+                return (public, source[1])
+        return source
+
+    def _behind_front(self, source: Address, destination: Address) -> Address:
+        inner = self._fronts.get(destination[0])
+        if inner is None or is_private(source[0]):  # no hairpin: nobody is at the public address
+            return destination
+        return (inner, destination[1])
 
     def _public_box(self, host: str) -> NatBox | None:
         return next((box for box in self._boxes.values() if box.address == host), None)

@@ -3,10 +3,15 @@ section 2, RFC 3261 18)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
-__all__ = ["RELIABLE", "SECURE", "WEBSOCKET", "Address", "Flow", "Listener"]
+__all__ = ["RELIABLE", "SECURE", "WEBSOCKET", "Address", "Advertised", "Flow", "Listener"]
 
+# a network of destinations with the host that they are shown, "" = the local address
+Advertised = tuple[IPv4Network | IPv6Network, str]
 Address = tuple[str, int]  # literal IP address without brackets, port
 RELIABLE = frozenset({"TCP", "TLS", "WS", "WSS"})
 SECURE = frozenset({"TLS", "WSS"})
@@ -24,6 +29,7 @@ class Listener:
     host: str
     port: int
     advertise: str = ""  # host that Via and Record-Route show instead of the local address
+    advertise_to: tuple[Advertised, ...] = ()  # exceptions from that; the longest prefix counts
 
     @property
     def wildcard(self) -> bool:
@@ -34,6 +40,38 @@ class Listener:
     def ipv6(self) -> bool:
         """True for an IPv6 listener."""
         return ":" in self.host
+
+    @property
+    def advertised(self) -> Iterator[str]:
+        """Every host that is shown instead of a local address."""
+        for host in (self.advertise, *(host for _, host in self.advertise_to)):
+            if host:
+                yield host
+
+    def shown_to(self, remote: str) -> str:
+        """The host that a literal address is shown, "" for the local address.
+
+        An address of the other IP version is shown to nobody: it would lead to another socket.
+        """
+        found = self.advertise
+        if self.advertise_to:
+            found = _exception(self.advertise_to, remote, found)
+        return found if not found or _reachable(found, ":" in remote) else ""
+
+
+@lru_cache(4096)
+def _exception(rules: tuple[Advertised, ...], remote: str, otherwise: str) -> str:
+    address = ip_address(remote.partition("%")[0])
+    fitting = [rule for rule in rules if address in rule[0]]
+    return max(fitting, key=lambda rule: rule[0].prefixlen)[1] if fitting else otherwise
+
+
+@lru_cache(256)
+def _reachable(host: str, ipv6: bool) -> bool:
+    try:
+        return (ip_address(host).version == 6) is ipv6
+    except ValueError:
+        return True  # a name may have addresses of both
 
 
 class Flow:
@@ -87,7 +125,7 @@ class Flow:
         """Host and port that Via, Record-Route and Contact show (RFC 3261 18.1.1): the listener's
         port, never a wildcard."""
         listener = self.listener
-        return (listener.advertise or self.local[0], listener.port)
+        return (listener.shown_to(self.remote[0]) or self.local[0], listener.port)
 
     def beside(self, remote: Address) -> Flow:
         """The way from the same socket to another address; datagrams only."""

@@ -11,10 +11,10 @@ from offhook.message.interface import Core
 from offhook.transport.flow import Flow
 from offhook.transport.via import default_port, same_host
 
-__all__ = ["behind_translation", "is_private"]
+__all__ = ["PRIVATE", "behind_translation", "is_private"]
 
 # not Python's `is_private`: that holds for documentation networks and not for RFC 6598
-_PRIVATE = tuple(
+PRIVATE = tuple(
     map(
         ip_network,
         (
@@ -41,7 +41,7 @@ def is_private(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return False
-    return any(address in network for network in _PRIVATE)
+    return any(address in network for network in PRIVATE)
 
 
 def behind_translation(core: Core, flow: Flow, contact_host: Callable[[], str]) -> bool:

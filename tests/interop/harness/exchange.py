@@ -34,6 +34,7 @@ class Profile:
     authenticate: bool = True
     registrar: bool | None = None
     digest: Sequence[str] = ("MD5",)
+    extra: str = ""  # further lines of its table
     qop: Sequence[str] = ("auth",)
 
 
@@ -143,6 +144,7 @@ class Exchange:
                 f"digest = {json.dumps(list(profile.digest))}",
                 f"qop = {json.dumps(list(profile.qop))}",
             ]
+            parts += [profile.extra] if profile.extra else []
             if profile.registrar is not None:
                 parts.append(f"registrar = {json.dumps(profile.registrar)}")
         if self.setup.certificate is not None:

@@ -21,6 +21,9 @@ SERVER = "203.0.113.1"  # the exchange
 PUBLIC = "203.0.113.2"  # a host with an address of its own
 PRIVATE = "192.168.1.2"  # the host behind each NAT box: the same behind all of them
 GATEWAY = "192.168.1.1"
+CLOUD = "203.0.113.7"  # the public address of a host that has a private one
+CLOUD_INSIDE = "10.0.0.5"
+NEIGHBOUR = "10.0.0.9"
 SECONDS = 10.0
 
 _CLONE_NEWNET = 0x40000000
@@ -128,8 +131,7 @@ class Internet:
         self._taken += 1
         outer = f"203.0.113.{self._taken}"
         router, home = self._namespace(), self._namespace()
-        _link(self.public, f"r{self._taken}", router, "wan")
-        self.public.run("ip", "link", "set", f"r{self._taken}", "master", "net")
+        self._attach(router, f"r{self._taken}")
         router.run("ip", "address", "add", f"{outer}/24", "dev", "wan")
         _link(router, "lan", home, "eth0")
         router.run("ip", "address", "add", f"{GATEWAY}/24", "dev", "lan")
@@ -142,10 +144,35 @@ class Internet:
         found.translate(*rule)
         return found
 
+    def cloud(self) -> tuple[Place, Place]:
+        """A private network behind a one-to-one NAT: the host that `CLOUD` is translated to, and a
+        neighbour of it, which the public segment cannot reach nor be reached by."""
+        router, inside = self._namespace(), self._namespace()
+        self._attach(router, "cloud")
+        router.run("ip", "address", "add", f"{CLOUD}/24", "dev", "wan")
+        _link(router, "lan", inside, "eth0")
+        router.run("ip", "address", "add", "10.0.0.1/24", "dev", "lan")
+        for host in (CLOUD_INSIDE, NEIGHBOUR):
+            inside.run("ip", "address", "add", f"{host}/24", "dev", "eth0")
+        inside.run("ip", "route", "add", "default", "via", "10.0.0.1", "src", CLOUD_INSIDE)
+        router.set("net/ipv4/ip_forward", "1")
+        nat = ("iptables", "-t", "nat", "-A")
+        router.run(*nat, "PREROUTING", "-i", "wan", "-j", "DNAT", "--to", CLOUD_INSIDE)
+        router.run(
+            *nat, *("POSTROUTING", "-o", "wan", "-s", CLOUD_INSIDE, "-j", "SNAT"), "--to", CLOUD
+        )
+        router.run("iptables", "-A", "FORWARD", "-s", NEIGHBOUR, "-j", "DROP")
+        return Place(CLOUD_INSIDE, inside), Place(NEIGHBOUR, inside)
+
     def close(self) -> None:
         """Let all of it go."""
         for namespace in self._namespaces:
             namespace.close()
+
+    def _attach(self, router: Namespace, port: str) -> None:
+        """Give a router its device `wan` on the public segment."""
+        _link(self.public, port, router, "wan")
+        self.public.run("ip", "link", "set", port, "master", "net")
 
     def _namespace(self) -> Namespace:
         made = Namespace()

@@ -246,7 +246,8 @@ class ScriptedPhone:
         lines += [f"Route: {value}" for value in talk.routes]
         if method != "BYE":
             lines.append(f"Contact: <{self.contact}>")
-        self._write(method, talk.target, cseq, lines)
+        first = _uri(talk.routes[0]) if talk.routes else talk.target
+        self._write(method, talk.target, cseq, lines, to=_address(first))
 
     def _acknowledge(self, refusal: Heard, uri: str) -> None:
         """The ACK of a refusal, in the transaction of its INVITE (RFC 3261 17.1.1.3)."""
@@ -262,7 +263,15 @@ class ScriptedPhone:
         ]
         self.wire.send(("\r\n".join(head) + "\r\n\r\n").encode())
 
-    def _write(self, method: str, uri: str, cseq: int, lines: list[str]) -> None:
+    def _write(
+        self,
+        method: str,
+        uri: str,
+        cseq: int,
+        lines: list[str],
+        *,
+        to: tuple[str, int] | None = None,
+    ) -> None:
         branch = f"z9hG4bK{next(_numbers)}{self.tag}"
         own = f"{self.wire.host}:{self.wire.port}"
         head = [
@@ -273,7 +282,13 @@ class ScriptedPhone:
             *lines,
             "Content-Length: 0",
         ]
-        self.wire.send(("\r\n".join(head) + "\r\n\r\n").encode())
+        self.wire.send(("\r\n".join(head) + "\r\n\r\n").encode(), to=to)
+
+
+def _address(uri: str) -> tuple[str, int]:
+    """The literal host and the port that a request for this URI is sent to."""
+    host, _, port = re.split("[;?]", uri.partition(":")[2].rpartition("@")[2])[0].partition(":")
+    return host, int(port or (5061 if "transport=tls" in uri else 5060))
 
 
 def _uri(value: str) -> str:

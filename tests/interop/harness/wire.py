@@ -97,11 +97,15 @@ class Wire:
         """The local port."""
         return int(self._socket.getsockname()[1])
 
-    def send(self, data: bytes, *, piece: int = 0) -> None:
-        """Send the message; over a stream in pieces of ``piece`` octets when that is not 0."""
+    def send(self, data: bytes, *, piece: int = 0, to: tuple[str, int] | None = None) -> None:
+        """Send the message; over a stream in pieces of ``piece`` octets when that is not 0.
+
+        ``to`` is another address than the server's; a stream leads to one address only.
+        """
         if self.transport == "udp":
-            self._socket.sendto(data, self._address)
+            self._socket.sendto(data, to or self._address)
             return
+        assert to in (None, self._address), f"{to} is not where this connection leads"
         try:
             for start in range(0, len(data), piece or len(data) or 1):
                 self._socket.sendall(data[start : start + (piece or len(data))])

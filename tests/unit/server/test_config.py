@@ -260,6 +260,17 @@ BROKEN = [
     (P + "qop = []", "offhook.toml: profiles.p.qop: is empty", '["auth"]'),
     (P + "qop = ['auth', 'AUTH']", "offhook.toml: profiles.p.qop: ", "twice"),
     (P + "advertise = 'a b'", "offhook.toml: profiles.p.advertise: ", "not a domain name"),
+    (P + "advertise_to = '10.0.0.0/8'", "offhook.toml: profiles.p.advertise_to: ", "a table"),
+    (
+        P + "advertise_to = {'10.0.0.1/8' = ''}",
+        "offhook.toml: profiles.p.advertise_to: ",
+        'mean "10.0.0.0/8"?',
+    ),
+    (
+        P + "advertise_to = {'10.0.0.0/8' = 'a b'}",
+        "offhook.toml: profiles.p.advertise_to.10.0.0.0/8: ",
+        "not a domain name",
+    ),
     (P + "advertise = '1.2.3.4:5060'", "offhook.toml: profiles.p.advertise: ", "no port"),
     ("[tls]\ncertificate = 'a.pem'", "offhook.toml: tls.key: is missing", ""),
     ("[tls]\nkey = 'a.pem'", "offhook.toml: tls.certificate: is missing", ""),

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
-from offhook.server.listen import listener_text, parse_address, parse_listener
+from offhook.server.listen import (
+    listener_text,
+    parse_address,
+    parse_destination,
+    parse_listener,
+)
 from offhook.transport import Listener
 
 
@@ -30,6 +37,26 @@ def test_reads_transport_host_and_port(text: str, transport: str, host: str, por
 def test_a_missing_port_is_the_default_of_the_scheme(scheme: str, port: int) -> None:
     assert parse_listener("p", f"{scheme}:127.0.0.1").port == port
     assert parse_listener("p", f"{scheme}:[::1]").port == port
+
+
+def test_what_is_shown_by_destination() -> None:
+    listener = parse_listener("p", "udp:0.0.0.0", "203.0.113.7", {"10.0.0.0/8": "10.0.0.5"})
+    assert listener.advertise_to == ((ip_network("10.0.0.0/8"), "10.0.0.5"),)
+    private = parse_listener("p", "udp:0.0.0.0", "203.0.113.7", {"private": ""})
+    assert [private.shown_to(host) for host in ("192.168.1.1", "9.9.9.9")] == ["", "203.0.113.7"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("10.0.0.1/8", 'did you mean "10.0.0.0/8"'),
+        ("office", "is not a network"),
+        ("", "is not a network"),
+    ],
+)
+def test_a_destination_that_is_none(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse_destination(text)
 
 
 def test_keeps_what_to_advertise() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
 from offhook.transport.flow import Flow, Listener
@@ -31,6 +33,36 @@ def test_advertised_hosts_are_shown_and_ipv6_has_brackets() -> None:
     flow = Flow(six, ("2001:db8::1", 5060), ("2001:db8::2", 5060))
     assert flow.name == "udp/[2001:db8::1]:5060/[2001:db8::2]:5060"
     assert flow.via == "SIP/2.0/UDP [2001:db8::1]:5060;branch="
+
+
+@pytest.mark.parametrize(
+    ("remote", "shown"),
+    [
+        ("198.51.100.7", "203.0.113.7"),
+        ("10.1.2.3", "10.0.0.1"),  # the address that was hit
+        ("10.77.1.1", "10.77.0.1"),  # the longest prefix counts
+        ("172.16.0.9", "vpn.example.com"),
+    ],
+)
+def test_what_is_shown_may_depend_on_who_sees_it(remote: str, shown: str) -> None:
+    rules = (
+        (ip_network("10.0.0.0/8"), ""),
+        (ip_network("10.77.0.0/16"), "10.77.0.1"),
+        (ip_network("172.16.0.0/12"), "vpn.example.com"),
+        (ip_network("fd00::/8"), "fd00::1"),
+    )
+    for transport in ("UDP", "TCP"):
+        listener = Listener("p", transport, "0.0.0.0", 5060, "203.0.113.7", rules)
+        assert Flow(listener, ("10.0.0.1", 5060), (remote, 5060)).own == f"{shown}:5060"
+    assert list(listener.advertised) == ["203.0.113.7", "10.77.0.1", "vpn.example.com", "fd00::1"]
+
+
+def test_an_address_of_the_other_ip_version_is_shown_to_nobody() -> None:
+    six = Listener("p", "UDP", "2001:db8::1", 5060, "203.0.113.7")
+    flow = Flow(six, ("2001:db8::1", 5060), ("2001:db8::2", 5060))
+    assert flow.own == "[2001:db8::1]:5060"
+    named = Listener("p", "UDP", "2001:db8::1", 5060, "pbx.example.com")
+    assert Flow(named, ("2001:db8::1", 5060), ("fe80::2%eth0", 5060)).own == "pbx.example.com:5060"
 
 
 def test_beside_keeps_the_socket() -> None:
