@@ -19,6 +19,7 @@ MISSING = "missing program"  # the user property that carries a name from a work
 
 # The Debian package of a program, where it has another name.
 PACKAGES = {
+    "certutil": "libnss3-tools",
     "ip": "iproute2",
     "linphonec": "linphone-cli",
     "linphonecsh": "linphone-cli",

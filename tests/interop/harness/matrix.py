@@ -20,6 +20,7 @@ CLIENTS = {
     "sipp": "SIPp 3.6",
     "sipsak": "sipsak 0.9",
     "kamailio": "Kamailio 5.6",
+    "jssip": "JsSIP 3.13 in Chromium",
 }
 PHONE_FEATURES = (
     "register, MD5",
@@ -39,7 +40,9 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "sipp": ("stock scenarios", "calls under load"),
     "sipsak": ("OPTIONS",),
     "kamailio": ("proxy between two exchanges", "spiral", "loop refused"),
+    "jssip": (*PHONE_FEATURES, "reload of the page", "page of a foreign site refused"),
 }
+COLUMNS = {"jssip": ("ws", "wss")}  # else TRANSPORTS
 
 
 @dataclass(slots=True)
@@ -85,14 +88,16 @@ class Matrix:
             "(`OFFHOOK_WRITE_MATRIX=1 python -m pytest tests/interop`). Empty: not tried.",
         ]
         for client, features in FEATURES.items():
-            lines += ["", f"## {CLIENTS[client]}", "", row("feature", *TRANSPORTS)]
-            lines.append(row(*["---"] * (len(TRANSPORTS) + 1)))
+            columns = COLUMNS.get(client, TRANSPORTS)
+            lines += ["", f"## {CLIENTS[client]}", "", row("feature", *columns)]
+            lines.append(row(*["---"] * (len(columns) + 1)))
             lines += [row(feature, *self._marks(client, feature)) for feature in features]
         return "\n".join(lines) + "\n"
 
     def _marks(self, client: str, feature: str) -> list[str]:
         marks = {None: "", True: "yes", False: "**no**"}
-        return [marks[self.results.get((client, feature, name))] for name in TRANSPORTS]
+        columns = COLUMNS.get(client, TRANSPORTS)
+        return [marks[self.results.get((client, feature, name))] for name in columns]
 
 
 def row(*cells: str) -> str:
