@@ -34,6 +34,7 @@ class Profile:
     authenticate: bool = True
     registrar: bool | None = None
     digest: Sequence[str] = ("MD5",)
+    client_certificate: str = "none"
     qop: Sequence[str] = ("auth",)
 
 
@@ -143,6 +144,8 @@ class Exchange:
                 f"digest = {json.dumps(list(profile.digest))}",
                 f"qop = {json.dumps(list(profile.qop))}",
             ]
+            if profile.client_certificate != "none":
+                parts.append(f'client_certificate = "{profile.client_certificate}"')
             if profile.registrar is not None:
                 parts.append(f"registrar = {json.dumps(profile.registrar)}")
         if self.setup.certificate is not None:
@@ -150,6 +153,7 @@ class Exchange:
                 "[tls]",
                 f'certificate = "{self.setup.certificate.certificate}"',
                 f'key = "{self.setup.certificate.key}"',
+                f'ca = "{self.setup.certificate.authority}"',
             ]
         parts += ["[storage]", f'url = "sqlite:{self.database}"']
         parts += ["[admin]", f'listen = "{LOOPBACK}:{free_port()}"', 'socket = "offhook.sock"']
