@@ -100,7 +100,10 @@ def test_every_configuration_key_is_documented() -> None:
 
 def _keys() -> set[str]:
     """Every key of the configuration; the name that the operator gives to a table is a star."""
-    example = load_text('[gateways.one]\nuri = "sip:192.0.2.1"\nprofile = "internal"')
+    example = load_text(
+        '[gateways.one]\nuri = "sip:192.0.2.1"\nprofile = "internal"\n'
+        '[certificates.one]\ncertificate = "one.pem"\nkey = "one.key"'
+    )
     assert isinstance(example, Config)
-    named = re.compile(r"^(profiles|gateways)\.\w+\.")
+    named = re.compile(r"^(profiles|gateways|certificates)\.\w+\.")
     return {named.sub(r"\1.*.", key) for key, _, _ in example.effective()}

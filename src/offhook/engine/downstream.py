@@ -231,7 +231,8 @@ def is_trunk(guarded: Callable[[str, int], bool], inside: Flow, outside: Flow, u
     """True if one end of this branch is a guarded host."""
     parts = split_route_uri(uri.partition("?")[0])
     name = parts.host if parts is not None else ""
-    return guarded(inside.remote[0], 0) or guarded(outside.remote[0], 0) or guarded(name, 0)
+    ends = (inside.remote[0], outside.remote[0], name, *inside.identities, *outside.identities)
+    return any(guarded(end, 0) for end in ends)
 
 
 def caller_end(incoming: Incoming) -> End:

@@ -40,7 +40,7 @@ class Doorkeeper:
         if register and not profile.registrar and not handled:
             return OwnReply(405, "", (ALLOW,))
         if serving.gateways:
-            request.gateway = serving.gateway_at(request.source[0])
+            request.gateway = serving.gateway_of(request.incoming.flow)
         if profile.authenticate and (register or request.gateway is None):
             if request.method not in METHODS and not handled:
                 return OwnReply(405, "", (ALLOW,))

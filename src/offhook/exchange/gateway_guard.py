@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from offhook.errors import UriError
 from offhook.exchange.profile import Gateway
 from offhook.message.uri import Uri, parse_uri
+from offhook.transport.certificate_names import proves
 from offhook.transport.next_hop import is_literal
 from offhook.transport.via import default_port
 
@@ -24,8 +25,9 @@ def guard_of(gateways: Mapping[str, Gateway]) -> Callable[[str, int], bool] | No
 
 
 def leads_to_gateway(gateways: Mapping[str, Gateway], host: str, port: int) -> bool:
-    """True for the name of a gateway, and for its address or one of its peers' at a port where it
-    takes calls: its own, 5060 or 5061; a phone may live at another one. Port 0 is any."""
+    """True for the name of a gateway, also one that its certificate has, and for its address or one
+    of its peers' at a port where it takes calls: its own, 5060 or 5061; a phone may live at another
+    one. Port 0 is any."""
     return any(_is(gateway, host.lower(), port) for gateway in gateways.values())
 
 
@@ -40,8 +42,11 @@ def _is(gateway: Gateway, host: str, port: int) -> bool:
         own = parse_uri(gateway.uri)
     except UriError:
         return False
-    if host == own.host and not is_literal(host):
-        return True
-    if not is_literal(host) or (port and port != port_of(own) and port not in SIP_PORTS):
+    if not is_literal(host):
+        names = gateway.names | {own.host}
+        if not host.startswith("*."):  # an identity of a certificate, where wildcards are allowed
+            return host in names
+        return any(proves(frozenset({host}), name) for name in names)
+    if port and port != port_of(own) and port not in SIP_PORTS:
         return False
     return host == own.host or gateway.is_peer(host)

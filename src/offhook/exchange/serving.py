@@ -12,6 +12,7 @@ from offhook.exchange.counters import Counters
 from offhook.exchange.profile import Gateway, Profile
 from offhook.message.uri import Uri, parse_uri
 from offhook.storage.protocols import AccountStore, BindingStore, ImmediateBindingStore
+from offhook.transport.flow import Flow
 from offhook.transport.next_hop import is_literal
 
 __all__ = ["Clock", "Serving"]
@@ -74,9 +75,9 @@ class Serving:
                 self._aors[text] = found
         return found
 
-    def gateway_at(self, host: str) -> Gateway | None:
-        """The gateway that sends from this address."""
+    def gateway_of(self, flow: Flow) -> Gateway | None:
+        """The gateway that sends by this flow."""
         for gateway in self.gateways.values():
-            if gateway.is_peer(host):
+            if gateway.sent(flow):
                 return gateway
         return None

@@ -7,19 +7,23 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import ssl
+import time
 from collections.abc import Callable
 
 from offhook.runtime.binding import prepare_stream
-from offhook.runtime.certificate_names import identities
 from offhook.runtime.connections import Connections
+from offhook.runtime.reasons import reason
 from offhook.runtime.tcp import Stream
 from offhook.runtime.tls import Tls
+from offhook.transport.certificate_names import identities, proves
 from offhook.transport.flow import Listener
 
 __all__ = ["Acceptor"]
 
 ACCEPT_BATCH = 64  # connections taken in one wake-up
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+LONGEST_NAMES = 200  # characters of a stranger's certificate that are logged
 EXHAUSTED_PAUSE = 1.0  # seconds until accepting is tried again without descriptors or memory
 
 
@@ -104,8 +108,10 @@ class Acceptor:
             await self._loop.connect_accepted_socket(
                 lambda: stream, peer, ssl=context, ssl_handshake_timeout=deadline
             )
-        except OSError:  # all of ssl's errors and the deadline are; nobody waits for the answer
-            self._connections.counters.handshake_failures += context is not None
+        except OSError as error:  # all of ssl's errors and the deadline are
+            if context is not None:
+                self._connections.counters.handshake_failures += 1
+                self._refuse(stream, reason(error), by_certificate=_of_certificate(error))
         finally:
             if stream.transport is None:  # else `_ended` will be told
                 self._shaking.pop(stream, None)
@@ -120,16 +126,51 @@ class Acceptor:
             stream.abort("closed by the peer")
             return
         if self._tls is not None:
-            stream.identities = identities(
-                stream.transport.get_extra_info("peercert"),
-                wildcards=self._tls.files.wildcards,
-            )
+            why = self._identify(stream, self._tls)
+            if why:
+                self._refuse(stream, why, by_certificate=True)
+                stream.abort(why)
+                return
         connections = self._connections
         connections.counters.connections_accepted += 1
         connections.sink.flow_accepted(connections.enter(stream, self.listener, remote[:2]))
         connections.sink.flush()
 
+    def _identify(self, stream: Stream, tls: Tls) -> str:
+        """Note what the peer's certificate proves; why it may not come in, "" if it may (RFC 5922
+        7.4)."""
+        assert stream.transport is not None
+        shown = stream.transport.get_extra_info("peercert")
+        if not shown:
+            return ""
+        if ssl.cert_time_to_seconds(shown["notAfter"]) <= time.time():
+            return "certificate refused: it has expired since the session began"  # resumed
+        stream.identities = identities(shown, wildcards=tls.files.wildcards)
+        allowed = tls.policy(self.listener.profile).names
+        if allowed is None or any(proves(stream.identities, name) for name in allowed):
+            return ""
+        names = ", ".join(sorted(stream.identities)) or "nobody"
+        return f"the certificate names {names[:LONGEST_NAMES]}, which is no gateway here"
+
+    def _refuse(self, stream: Stream, why: str, *, by_certificate: bool) -> None:
+        connections = self._connections
+        connections.counters.certificates_refused += by_certificate
+        connections.complaints.tell(
+            "client_certificate_refused" if by_certificate else "handshake_failed",
+            profile=self.listener.profile,
+            transport=self.listener.transport,
+            source=stream.host,
+            reason=why,
+        )
+
     def _ended(self, stream: Stream) -> None:
         self._shaking.pop(stream, None)
         self._connections.release(stream.host)
         self._connections.leave(stream)
+
+
+def _of_certificate(error: OSError) -> bool:
+    """True if the handshake failed for the peer's certificate, or for want of one."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return True
+    return getattr(error, "reason", None) == "PEER_DID_NOT_RETURN_A_CERTIFICATE"

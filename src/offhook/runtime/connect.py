@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from offhook.engine.actions import Open
 from offhook.runtime.binding import stream_socket
-from offhook.runtime.certificate_names import identities, proves, wanted_name
 from offhook.runtime.connections import Connections, server_name
 from offhook.runtime.reasons import reason
 from offhook.runtime.tcp import Stream
 from offhook.runtime.tls import Tls
+from offhook.transport.certificate_names import identities, proves, wanted_name
 from offhook.transport.flow import Address, Listener
 
 __all__ = ["Connector"]
@@ -47,16 +47,17 @@ class Connector:
         connection's own address.
         """
         connections = self._connections
-        flow = connections.serving(request)
+        name = shown = ""
+        if request.transport == "TLS":
+            name = wanted_name(server_name(request))
+            shown = self._tls.shown(request.profile, name)
+        flow = connections.serving(request, shown)
         if flow is not None:
             connections.sink.flow_opened(request.ticket, flow)
             return
-        name = ""
-        if request.transport == "TLS":
-            name = wanted_name(server_name(request))
-            if not name:
-                connections.sink.open_failed(request.ticket, "no certificate can prove that name")
-                return
+        if request.transport == "TLS" and not name:
+            connections.sink.open_failed(request.ticket, "no certificate can prove that name")
+            return
         key = (request.profile, request.transport, request.destination, request.local, name)
         attempt = self._attempts.get(key)
         if attempt is None:
@@ -65,6 +66,7 @@ class Connector:
                 connections.sink.open_failed(request.ticket, "too many connections")
                 return
             attempt = self._begin(_Attempt(request, listener, connections.stream(), key))
+            attempt.stream.shown = shown
         attempt.tickets.append(request.ticket)
 
     async def close(self) -> None:
@@ -139,6 +141,15 @@ class Connector:
 
     def _fail(self, attempt: _Attempt, why: str) -> None:
         self._connections.counters.connects_failed += 1
+        request = attempt.request
+        self._connections.complaints.tell(
+            "connect_failed",
+            profile=request.profile,
+            transport=request.transport,
+            destination=f"{request.destination[0]}:{request.destination[1]}",
+            name=attempt.key[-1],
+            reason=why,
+        )
         for ticket in attempt.tickets:
             self._connections.sink.open_failed(ticket, why)
         self._connections.sink.flush()

@@ -8,11 +8,12 @@ import asyncio
 import secrets
 
 from offhook.engine.actions import Open
-from offhook.runtime.certificate_names import proves
+from offhook.runtime.complaints import Complaints
 from offhook.runtime.counters import Counters
 from offhook.runtime.limits import Limits
 from offhook.runtime.network import Sink
 from offhook.runtime.tcp import Stream
+from offhook.transport.certificate_names import proves
 from offhook.transport.flow import Address, Flow, Listener
 
 __all__ = ["Connections", "server_name"]
@@ -40,6 +41,7 @@ class Connections:
         self._made = 0
         self.outgoing = 0  # how many of the open ones we made
         self._loop = asyncio.get_running_loop()
+        self.complaints = Complaints(self._loop.time)
         self._sweep_every = min(
             limits.first_answer_deadline / 4,
             limits.idle_deadline / 4,
@@ -79,6 +81,7 @@ class Connections:
         local: Address = stream.transport.get_extra_info("sockname")[:2]
         self._made += 1
         flow = Flow(listener, local, remote, f"{self._boot}{self._made:x}")
+        flow.identities = stream.identities
         stream.flow = flow
         self.outgoing += not stream.host
         self._streams[flow] = stream
@@ -109,9 +112,9 @@ class Connections:
         """The connection of a flow, None if it has ended."""
         return self._streams.get(flow)
 
-    def serving(self, request: Open) -> Flow | None:
+    def serving(self, request: Open, shown: str = "") -> Flow | None:
         """An open connection to the same far end. Over TLS only if its certificate names
-        `server_name`.
+        `server_name`, and if the peer saw the certificate of ours that is called `shown`.
         """
         way = (request.profile, request.transport, request.destination)
         for stream in self._ways.get(way, ()):
@@ -121,6 +124,8 @@ class Connections:
             # RFC 5922 7.3 and RFC 5923 8.1: a reused connection is verified for this domain too
             if request.transport == "TLS" and not proves(stream.identities, server_name(request)):
                 continue
+            if not stream.host and stream.shown != shown:
+                continue  # RFC 5923 9.3: what was opened for one domain does not serve another
             return flow
         return None
 

@@ -24,7 +24,6 @@ class Counters:
     connections_opened: int = 0
     connections_refused: int = 0  # over a limit
     connects_failed: int = 0
-    handshake_failures: int = 0  # TLS, of peers that connected to us
     # WebSocket clients refused, by the reason
     websocket_origin_refused: int = 0  # a page of a foreign site
     websocket_subprotocol_refused: int = 0  # did not ask for `sip`
@@ -32,6 +31,9 @@ class Counters:
     websocket_handshake_timeouts: int = 0
     websocket_oversize: int = 0  # closed because a message was too large
     websocket_violations: int = 0  # closed because a frame broke the protocol
+    handshake_failures: int = 0  # TLS, of peers that connected to us, for whatever reason
+    # of peers that connected to us: missing, not valid, or of another name
+    certificates_refused: int = 0
     slow_readers: int = 0  # closed because their queue was full
     silent_closed: int = 0  # closed because nothing came
     lookups: int = 0  # questions sent to a name server

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from offhook.runtime.certificate_names import identities
+from offhook.transport.certificate_names import identities
 
 __all__ = ["DAY", "OwnCertificate", "examine"]
 

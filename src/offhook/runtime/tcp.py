@@ -40,6 +40,7 @@ class Stream(asyncio.Protocol):
         "host",
         "identities",
         "opened",
+        "shown",
         "transport",
     )
 
@@ -56,6 +57,7 @@ class Stream(asyncio.Protocol):
         self.host = ""  # source address that an accepted connection is counted under
         # the SIP domains that the peer's certificate proves
         self.identities: frozenset[str] = frozenset()
+        self.shown = ""  # the name of our certificate on a connection that we made
         self.opened = self._loop.time()
         self.heard = self.opened  # when bytes last came
         self.answered = False  # something was sent

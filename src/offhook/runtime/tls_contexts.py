@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from offhook.errors import StartError
-from offhook.runtime.certificate_names import proves, wanted_name
 from offhook.runtime.own_certificates import OwnCertificate, examine
 from offhook.runtime.tls_files import KeyPair, ProfileTls, TlsFiles
+from offhook.transport.certificate_names import proves, wanted_name
 
 __all__ = ["TlsContexts"]
 

@@ -39,7 +39,10 @@ def cross_faults(config: Config) -> Iterator[Fault]:
     yield from _profiles(config)
     yield from _shared_addresses(config)
     yield from _certificate(config)
+    yield from _client_certificates(config)
+    yield from _named_certificates(config)
     yield from _gateways(config)
+    yield from _gateway_certificates(config)
     yield from _leases(config)
 
 
@@ -50,6 +53,10 @@ def missing_files(config: Config) -> list[str]:
         ("tls.key", config.tls.key),
         ("tls.ca", config.tls.ca),
     ]
+    named.append(("tls.client_ca", config.tls.client_ca))
+    for name, pair in config.certificates.items():
+        named.append((f"certificates.{name}.certificate", pair.certificate))
+        named.append((f"certificates.{name}.key", pair.key))
     named += [
         (f"gateways.{name}.password_file", g.password_file) for name, g in config.gateways.items()
     ]
@@ -119,13 +126,69 @@ def _clash(one: Listener, other: Listener) -> bool:
 def _certificate(config: Config) -> Iterator[Fault]:
     tls = config.tls
     for key, listener in _listeners(config):
-        if listener.transport in SECURE and not (tls.certificate and tls.key):
+        own = config.profiles[listener.profile].certificate
+        if listener.transport in SECURE and not own and not (tls.certificate and tls.key):
             text = f"{listener_text(listener)} needs tls.certificate and tls.key"
             yield Fault(key, text, (("tls",),))
     if tls.certificate and not tls.key:
         yield Fault(("tls", "key"), "is missing; name the private key of tls.certificate")
     if tls.key and not tls.certificate:
         yield Fault(("tls", "certificate"), "is missing; name the certificate of tls.key")
+
+
+def _named_certificates(config: Config) -> Iterator[Fault]:
+    """Names of further certificates: those defined, and those referred to."""
+    known = ", ".join(config.certificates) or "none"
+    for name in config.certificates:
+        if PROFILE_NAME.fullmatch(name) is None:
+            yield Fault(("certificates", name), "is no name; use letters, digits, - and _")
+    users: list[tuple[Key, str]] = [
+        (("profiles", name), profile.certificate) for name, profile in config.profiles.items()
+    ]
+    users += [
+        (("gateways", name), gateway.certificate) for name, gateway in config.gateways.items()
+    ]
+    for key, wanted in users:
+        if wanted and wanted not in config.certificates:
+            text = (
+                f"there is no [certificates.{wanted}]; defined are: {known}"
+                if PROFILE_NAME.fullmatch(wanted)
+                else f'"{wanted}" is no name; define it as in [certificates.carrier] and name that'
+            )
+            yield Fault((*key, "certificate"), text, (("certificates",),))
+
+
+def _client_certificates(config: Config) -> Iterator[Fault]:
+    """Who asks for certificates must know whose count, and have somebody to ask."""
+    for name, profile in config.profiles.items():
+        key = ("profiles", name, "client_certificate")
+        if profile.client_certificate == "none":
+            continue
+        if not (config.tls.ca or config.tls.client_ca):
+            text = "needs tls.client_ca or tls.ca, the authorities whose certificates count"
+            yield Fault(key, text, (("tls",),))
+        if not any(text.startswith(("tls:", "wss:")) for text in profile.listen):
+            text = "needs a tls: or wss: listener in this profile"
+            yield Fault(key, text, (("profiles", name, "listen"),))
+        if profile.client_certificate == "gateways" and not any(
+            gateway.profile == name for gateway in config.gateways.values()
+        ):
+            yield Fault(key, "lets nobody in: no gateway has this profile", (("gateways",),))
+
+
+def _gateway_certificates(config: Config) -> Iterator[Fault]:
+    shown: dict[tuple[str, str], tuple[str, str]] = {}
+    for name, gateway in config.gateways.items():
+        key = ("gateways", name)
+        profile = config.profiles.get(gateway.profile)
+        if gateway.peer_names and profile and profile.client_certificate == "none":
+            text = f"profiles.{gateway.profile}.client_certificate must be optional or more for it"
+            yield Fault((*key, "peer_names"), text, (("profiles",),))
+        place = (gateway.profile, gateway.host)
+        other, certificate = shown.setdefault(place, (name, gateway.certificate))
+        if certificate != gateway.certificate:
+            text = f"gateways.{other} has the same host and profile, and another certificate"
+            yield Fault((*key, "certificate"), text, (("gateways", other),))
 
 
 def _gateways(config: Config) -> Iterator[Fault]:

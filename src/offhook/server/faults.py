@@ -15,7 +15,6 @@ __all__ = ["describe", "dotted"]
 
 NOT_AVAILABLE = {
     ("media",): "media relay is not available yet; remove the section",
-    ("tls", "verify_client"): "client certificates are not available yet; remove the key",
     ("gateways", "*", "register"): "registering to a gateway is not available yet; remove the key",
     ("console",): "the console is not available yet; remove the section",
     ("metrics",): "metrics are not available yet; remove the section",

@@ -28,7 +28,12 @@ Tree = dict[str, object]
 
 PREFIX = "OFFHOOK_"
 SEPARATOR = "__"
-PATH_KEYS = ("tls.certificate", "tls.key", "tls.ca", "admin.socket")
+PATH_KEYS = ("tls.certificate", "tls.key", "tls.ca", "tls.client_ca", "admin.socket")
+TABLE_PATHS = (
+    ("gateways", "password_file"),
+    ("certificates", "certificate"),
+    ("certificates", "key"),
+)
 TRUTH = {
     "true": True,
     "yes": True,
@@ -92,12 +97,12 @@ class Layers:
             table = self.tree.setdefault(section, {})
             if isinstance(table, dict):
                 table.setdefault(name, default)
-        gateways = self.tree.get("gateways")
-        names = list(gateways) if isinstance(gateways, dict) else []
         for dotted in PATH_KEYS:
             self._anchor_path(tuple(dotted.split(".")))
-        for name in names:
-            self._anchor_path(("gateways", name, "password_file"))
+        for section, key in TABLE_PATHS:
+            table = self.tree.get(section)
+            for name in list(table) if isinstance(table, dict) else ():
+                self._anchor_path((section, name, key))
         self._anchor_database()
 
     def get(self, key: Key) -> object:

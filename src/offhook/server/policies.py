@@ -10,7 +10,7 @@ from offhook.auth.server import DigestGuard
 from offhook.exchange.ping_schedule import KeepAlivePolicy
 from offhook.exchange.profile import Gateway, Profile
 from offhook.registrar.registration import RegistrarPolicy
-from offhook.runtime.tls_files import TlsFiles
+from offhook.runtime.tls_files import KeyPair, ProfileTls, TlsFiles
 from offhook.server import schema
 from offhook.server.config import gateway_password
 
@@ -63,6 +63,7 @@ def _gateway(name: str, section: schema.Gateway) -> Gateway:
         section.username,
         lambda: password,
         section.peers,
+        section.names,
     )
 
 
@@ -73,4 +74,35 @@ def make_tls(config: schema.Config) -> TlsFiles:
         certificate=str(tls.certificate or ""),
         key=str(tls.key or ""),
         authority=str(tls.ca or ""),
+        client_authority=str(tls.client_ca or ""),
+        wildcards=tls.wildcards,
+        others={
+            name: KeyPair(str(pair.certificate), str(pair.key))
+            for name, pair in config.certificates.items()
+        },
+        profiles={
+            name: policy
+            for name in config.profiles
+            if (policy := _profile_tls(config, name)) != ProfileTls()
+        },
+        shown={
+            (gateway.profile, gateway.host): gateway.certificate
+            for gateway in config.gateways.values()
+            if gateway.certificate
+        },
+    )
+
+
+def _profile_tls(config: schema.Config, name: str) -> ProfileTls:
+    profile = config.profiles[name]
+    asked = profile.client_certificate
+    names = None
+    if asked == "gateways":
+        gateways = [each for each in config.gateways.values() if each.profile == name]
+        names = frozenset().union(*[gateway.names for gateway in gateways])
+    return ProfileTls(
+        profile.certificate,
+        ask=asked == "optional",
+        insist=asked in ("required", "gateways"),
+        names=names,
     )

@@ -23,6 +23,8 @@ from pydantic import (
 )
 
 from offhook.auth.algorithms import ALGORITHMS
+from offhook.errors import UriError
+from offhook.message import parse_uri
 from offhook.runtime.origins import read_origin
 from offhook.server.json_value import Json
 from offhook.server.listen import (
@@ -35,6 +37,7 @@ from offhook.transport import Listener
 
 __all__ = [
     "Admin",
+    "Certificate",
     "Config",
     "Gateway",
     "Log",
@@ -175,6 +178,8 @@ class Profile(_Section):
     registrar: bool = True
     digest: tuple[Annotated[str, AfterValidator(_digest)], ...] = ("MD5",)
     qop: tuple[Annotated[str, AfterValidator(_qop)], ...] = ("auth",)
+    certificate: str = ""
+    client_certificate: Literal["none", "optional", "required", "gateways"] = "none"
     advertise: Annotated[str, AfterValidator(_host)] = ""
     advertise_to: Annotated[
         dict[str, Annotated[str, AfterValidator(_host)]], AfterValidator(_advertise_to)
@@ -189,11 +194,22 @@ class Profile(_Section):
 
 
 class Tls(_Section):
-    """Our certificate for `tls:` and `wss:` listeners; `ca`: whom we trust (none: system's)."""
+    """Our certificate where no other is named; `ca`: whom we trust (none: the system's list),
+    `client_ca`: whose client certificates count (none: `ca`)."""
 
     certificate: _File | None = None
     key: _File | None = None
     ca: _File | None = None
+    client_ca: _File | None = None
+    wildcards: bool = False
+
+
+class Certificate(_Section):
+    """A further certificate of ours: for a profile, for a gateway, or for whoever asks for one of
+    its names."""
+
+    certificate: _File
+    key: _File
 
 
 class Websocket(_Section):
@@ -210,6 +226,21 @@ class Gateway(_Section):
     username: str = ""
     password_file: _File | None = None
     peers: tuple[Annotated[Network, BeforeValidator(_network)], ...] = ()
+    peer_names: tuple[Annotated[str, AfterValidator(_domain)], ...] = ()
+    certificate: str = ""
+
+    @property
+    def host(self) -> str:
+        """The host of `uri`, lower case; "" if it cannot be read."""
+        try:
+            return parse_uri(self.uri).host
+        except UriError:
+            return ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What a certificate of the gateway may name (RFC 5922 7.4)."""
+        return frozenset({self.host, *self.peer_names} - {""})
 
 
 class Registrar(_Section):
@@ -256,6 +287,7 @@ class Config(_Section):
     profiles: dict[str, Profile] = Field(default_factory=_default_profiles)
     tls: Tls = Tls()
     websocket: Websocket = Websocket()
+    certificates: dict[str, Certificate] = {}
     gateways: dict[str, Gateway] = {}
     registrar: Registrar = Registrar()
     storage: Storage = Storage()

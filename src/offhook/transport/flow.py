@@ -89,6 +89,7 @@ class Flow:
     __slots__ = (
         "connection",
         "framed",
+        "identities",
         "listener",
         "local",
         "name",
@@ -113,6 +114,8 @@ class Flow:
         self.local = local
         self.remote = remote
         self.connection = connection  # "" over UDP, else unique over restarts of this server
+        # the SIP domains that the peer's certificate proves (RFC 5922 7.1); set when it is verified
+        self.identities: frozenset[str] = frozenset()
         host, port = self.sent_by()
         self.own = _text((host, port))  # HOST:PORT of ours in Via, Record-Route and Contact
         self.via = (

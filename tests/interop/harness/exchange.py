@@ -35,6 +35,7 @@ class Profile:
     registrar: bool | None = None
     digest: Sequence[str] = ("MD5",)
     extra: str = ""  # further lines of its table
+    client_certificate: str = "none"
     qop: Sequence[str] = ("auth",)
 
 
@@ -145,6 +146,8 @@ class Exchange:
                 f"qop = {json.dumps(list(profile.qop))}",
             ]
             parts += [profile.extra] if profile.extra else []
+            if profile.client_certificate != "none":
+                parts.append(f'client_certificate = "{profile.client_certificate}"')
             if profile.registrar is not None:
                 parts.append(f"registrar = {json.dumps(profile.registrar)}")
         if self.setup.certificate is not None:
@@ -152,6 +155,7 @@ class Exchange:
                 "[tls]",
                 f'certificate = "{self.setup.certificate.certificate}"',
                 f'key = "{self.setup.certificate.key}"',
+                f'ca = "{self.setup.certificate.authority}"',
             ]
         parts += ["[storage]", f'url = "sqlite:{self.database}"']
         parts += ["[admin]", f'listen = "{LOOPBACK}:{free_port()}"', 'socket = "offhook.sock"']

@@ -12,7 +12,11 @@ from offhook.message.uri import parse_uri
 
 GATEWAYS = {
     "carrier": Gateway(
-        "carrier", "sip:SIP.carrier.example", "external", peers=(ip_network("198.51.100.0/24"),)
+        "carrier",
+        "sip:SIP.carrier.example",
+        "external",
+        peers=(ip_network("198.51.100.0/24"),),
+        names=frozenset({"sip.carrier.example", "backup.example"}),
     ),
     "peer": Gateway("peer", "sip:203.0.113.5:5082", "external"),
 }
@@ -33,6 +37,9 @@ GATEWAYS = {
         ("203.0.113.5", 5090, False),  # a phone on the machine of the gateway
         ("203.0.113.6", 5082, False),
         ("192.0.2.1", 5060, False),
+        ("backup.example", 5060, True),  # what its certificate may name is the gateway's too
+        ("*.carrier.example", 0, True),  # what a certificate with a wildcard proves
+        ("*.other.example", 0, False),
     ],
 )
 def test_names_peers_and_ports(host: str, port: int, leads: bool) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from offhook.auth import DigestGuard, NonceRegistry
 from offhook.exchange import Gateway, Profile
+from offhook.transport.flow import Flow, Listener
 
 GUARD = DigestGuard(NonceRegistry(b"k" * 16))
 
@@ -37,6 +38,27 @@ def test_peers(host: str, is_peer: bool) -> None:
     assert (
         Gateway("carrier", "sip:carrier.example", "external", peers=peers).is_peer(host) is is_peer
     )
+
+
+@pytest.mark.rfc("5922", "7.4")
+@pytest.mark.parametrize(
+    ("profile", "proven", "sent"),
+    [
+        ("external", {"sip.carrier.example"}, True),
+        ("external", {"other.carrier.example", "sip.carrier.example"}, True),
+        ("external", {"backup.example"}, True),
+        ("external", {"*.carrier.example"}, True),  # only where wildcards are allowed
+        ("external", {"carrier.example"}, False),
+        ("external", set(), False),
+        ("internal", {"sip.carrier.example"}, False),  # its profile asks, another may not
+    ],
+)
+def test_a_certificate_tells_a_gateway(profile: str, proven: set[str], sent: bool) -> None:
+    names = frozenset({"sip.carrier.example", "backup.example"})
+    gateway = Gateway("carrier", "sip:sip.carrier.example", "external", names=names)
+    flow = Flow(Listener(profile, "TLS", "192.0.2.1", 5061), ("192.0.2.1", 5061), ("192.0.2.9", 9))
+    flow.identities = frozenset(proven)
+    assert gateway.sent(flow) is sent
 
 
 def test_nobody_is_a_peer_unless_said() -> None:

@@ -9,6 +9,7 @@ import pytest
 from offhook.exchange import Gateway
 from offhook.exchange.serving import AOR_CACHE
 from offhook.message import parse_uri
+from offhook.transport.flow import Flow, Listener
 from tests.unit.exchange.bench import Bench, Setting
 
 TWO = Setting(domains=("example.com", "example.org"))
@@ -68,6 +69,11 @@ def test_the_gateway_of_an_address() -> None:
     one = Gateway("one", "sip:one", "external", peers=(ip_network("203.0.113.0/25"),))
     two = Gateway("two", "sip:two", "external", peers=(ip_network("203.0.113.128/25"),))
     with Bench(setting=Setting(gateways=(one, two))) as bench:
-        assert bench.serving.gateway_at("203.0.113.1") is one
-        assert bench.serving.gateway_at("203.0.113.200") is two
-        assert bench.serving.gateway_at("198.51.100.1") is None
+        for host, expected in (
+            ("203.0.113.1", one),
+            ("203.0.113.200", two),
+            ("198.51.100.1", None),
+        ):
+            listener = Listener("external", "UDP", "192.0.2.1", 5060)
+            flow = Flow(listener, ("192.0.2.1", 5060), (host, 5060))
+            assert bench.serving.gateway_of(flow) is expected

@@ -50,7 +50,8 @@ def test_leases_are_in_order() -> None:
 
 def test_files_that_are_missing(tmp_path: Path) -> None:
     text = (
-        '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\n[storage]\nurl = "sqlite:no/a.db"\n'
+        '[tls]\ncertificate = "c.pem"\nkey = "k.pem"\nclient_ca = "a.pem"\n'
+        '[certificates.x]\ncertificate = "xc"\nkey = "xk"\n[storage]\nurl = "sqlite:no/a.db"\n'
         '[admin]\nsocket = "gone/s"\n[gateways.g]\nuri = "sip:h"\nprofile = "internal"\n'
         'username = "u"\npassword_file = "p"\n'
     )
@@ -58,11 +59,14 @@ def test_files_that_are_missing(tmp_path: Path) -> None:
     assert missing_files(config) == [
         f"tls.certificate: no such file: {tmp_path}/c.pem",
         f"tls.key: no such file: {tmp_path}/k.pem",
+        f"tls.client_ca: no such file: {tmp_path}/a.pem",
+        f"certificates.x.certificate: no such file: {tmp_path}/xc",
+        f"certificates.x.key: no such file: {tmp_path}/xk",
         f"gateways.g.password_file: no such file: {tmp_path}/p",
         f"storage.url: no such folder: {tmp_path}/no",
         f"admin.socket: no such folder: {tmp_path}/gone",
     ]
-    for name in ("c.pem", "k.pem", "p"):
+    for name in ("c.pem", "k.pem", "a.pem", "xc", "xk", "p"):
         (tmp_path / name).touch()
     (tmp_path / "no").mkdir()
     (tmp_path / "gone").mkdir()

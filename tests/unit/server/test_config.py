@@ -190,6 +190,10 @@ def test_reads_the_password_of_a_gateway(tmp_path: Path) -> None:
 
 P = '[profiles.p]\nlisten = ["udp:127.0.0.1:5060"]\n'
 G = '[gateways.g]\nuri = "sip:h"\nprofile = "internal"\n'
+T = (
+    "[tls]\ncertificate = 'a'\nkey = 'b'\n"
+    "[profiles.p]\nlisten = ['udp:127.0.0.1:5060', 'tls:127.0.0.1:5061']\n"
+)
 
 BROKEN = [
     (
@@ -274,8 +278,67 @@ BROKEN = [
     (P + "advertise = '1.2.3.4:5060'", "offhook.toml: profiles.p.advertise: ", "no port"),
     ("[tls]\ncertificate = 'a.pem'", "offhook.toml: tls.key: is missing", ""),
     ("[tls]\nkey = 'a.pem'", "offhook.toml: tls.certificate: is missing", ""),
-    ("[tls]\nverify_client = true", "offhook.toml: tls.verify_client: ", "not available yet"),
+    ("[tls]\nverify_client = true", "offhook.toml: tls.verify_client: ", "unknown key"),
     ("[tls]\nca = 5", "offhook.toml: tls.ca: must be a path", ""),
+    ("[tls]\nwildcards = 1", "offhook.toml: tls.wildcards: must be true or false", ""),
+    (
+        "[certificates.c]\ncertificate = 'a.pem'",
+        "offhook.toml: certificates.c.key: is missing",
+        "",
+    ),
+    (
+        "[certificates.'a.b']\ncertificate = 'a.pem'\nkey = 'a.key'",
+        "offhook.toml: certificates.a.b: ",
+        "is no name",
+    ),
+    (
+        P + "certificate = 'c'",
+        "offhook.toml: profiles.p.certificate: ",
+        "no [certificates.c]; defined are: none",
+    ),
+    (
+        G + "certificate = 'a.pem'",
+        "offhook.toml: gateways.g.certificate: ",
+        "[certificates.carrier]",
+    ),
+    (
+        G + "peer_names = ['sip:carrier']",
+        "offhook.toml: gateways.g.peer_names[0]: ",
+        "write the domain alone",
+    ),
+    (
+        G + "peer_names = ['carrier.example']",
+        "offhook.toml: gateways.g.peer_names: ",
+        "profiles.internal.client_certificate must be optional or more",
+    ),
+    (
+        T + "client_certificate = 'maybe'",
+        "offhook.toml: profiles.p.client_certificate: ",
+        "none, optional, required, gateways",
+    ),
+    (
+        T + "client_certificate = 'optional'",
+        "offhook.toml: profiles.p.client_certificate: ",
+        "needs tls.client_ca or tls.ca",
+    ),
+    (
+        T.replace("[tls]", "[tls]\nca = 'ca.pem'") + "client_certificate = 'gateways'",
+        "offhook.toml: profiles.p.client_certificate: ",
+        "no gateway has this profile",
+    ),
+    (
+        "[tls]\nca = 'ca.pem'\n" + P + "client_certificate = 'optional'",
+        "offhook.toml: profiles.p.client_certificate: ",
+        "needs a tls: or wss: listener",
+    ),
+    (
+        "[certificates.c]\ncertificate = 'a'\nkey = 'b'\n"
+        + G
+        + "certificate = 'c'\n"
+        + G.replace("gateways.g", "gateways.h"),
+        "offhook.toml: gateways.h.certificate: ",
+        "gateways.g has the same host and profile",
+    ),
     ("[gateways.g]\nprofile = 'internal'", "offhook.toml: gateways.g.uri: is missing", ""),
     (G.replace("sip:h", "http://h"), "offhook.toml: gateways.g.uri: ", "not a SIP URI"),
     (G.replace("internal", "inside"), "offhook.toml: gateways.g.profile: ", "are: internal"),

@@ -8,8 +8,9 @@ import pytest
 
 from offhook.auth import NonceRegistry
 from offhook.errors import StartError
+from offhook.runtime.tls_files import KeyPair, ProfileTls, TlsFiles
 from offhook.server.config import load_text
-from offhook.server.policies import make_gateways, make_keep_alive, make_profiles
+from offhook.server.policies import make_gateways, make_keep_alive, make_profiles, make_tls
 
 TEXT = """
 domains = ["example.com"]
@@ -104,3 +105,57 @@ def test_an_unreadable_password_file(folder: Path) -> None:
     (folder / "secret").write_bytes(b"\xff\xfe")
     with pytest.raises(StartError, match=r"gateways\.carrier\.password_file"):
         make_gateways(config)
+
+
+def test_tls_of_profiles_and_gateways(tmp_path: Path) -> None:
+    text = """
+[tls]
+certificate = "a.pem"
+key = "a.key"
+ca = "ca.pem"
+client_ca = "clients.pem"
+wildcards = true
+[certificates.carrier]
+certificate = "c.pem"
+key = "c.key"
+[profiles.internal]
+listen = ["tls:127.0.0.1:5061"]
+[profiles.asking]
+listen = ["tls:127.0.0.1:5062"]
+client_certificate = "optional"
+[profiles.insisting]
+listen = ["tls:127.0.0.1:5063"]
+certificate = "carrier"
+client_certificate = "required"
+[profiles.trunks]
+listen = ["tls:127.0.0.1:5064"]
+client_certificate = "gateways"
+[gateways.one]
+uri = "sips:SIP.carrier.example"
+profile = "trunks"
+certificate = "carrier"
+peer_names = ["backup.example"]
+[gateways.two]
+uri = "sip:192.0.2.5;transport=tls"
+profile = "trunks"
+"""
+    config = load_text(text, tmp_path)
+    files = make_tls(config)
+    assert files == TlsFiles(
+        f"{tmp_path}/a.pem",
+        f"{tmp_path}/a.key",
+        f"{tmp_path}/ca.pem",
+        f"{tmp_path}/clients.pem",
+        wildcards=True,
+        others={"carrier": KeyPair(f"{tmp_path}/c.pem", f"{tmp_path}/c.key")},
+        profiles={
+            "asking": ProfileTls(ask=True),
+            "insisting": ProfileTls("carrier", insist=True),
+            "trunks": ProfileTls(
+                insist=True,
+                names=frozenset({"sip.carrier.example", "backup.example", "192.0.2.5"}),
+            ),
+        },
+        shown={("trunks", "sip.carrier.example"): "carrier"},
+    )
+    assert make_gateways(config)["one"].names == {"sip.carrier.example", "backup.example"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.runtime.certificate_names import identities, proves, wanted_name
+from offhook.transport.certificate_names import identities, proves, wanted_name
 
 Names = tuple[tuple[str, str], ...]
 
