@@ -38,6 +38,7 @@ from offhook.runtime.udp import (
     WildcardSocket,
 )
 from offhook.transport.flow import RELIABLE, SECURE, WEBSOCKET, Flow, Listener
+from offhook.transport.records import Answer, Question
 
 __all__ = ["SocketNetwork"]
 
@@ -141,15 +142,15 @@ class SocketNetwork:
         if stream is not None:
             stream.close("closed")
 
-    def resolve(self, ticket: int, host: str) -> None:
-        """A and AAAA look-up with deadline and cache, answered through the sink."""
+    def resolve(self, ticket: int, questions: Sequence[Question]) -> None:
+        """Look-ups with deadline and cache, answered through the sink when all are."""
         sink, _, _ = self._attached()
 
-        def answer(addresses: Sequence[str]) -> None:
-            sink.resolved(ticket, addresses)
+        def answer(answers: Sequence[Answer]) -> None:
+            sink.resolved(ticket, answers)
             self._flush_soon()
 
-        self._resolver.resolve(host, answer)
+        self._resolver.resolve(questions, answer)
 
     def connections(self) -> Sequence[Flow]:
         """The open connections."""

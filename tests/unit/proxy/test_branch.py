@@ -7,6 +7,7 @@ import pytest
 from offhook.proxy.branch import GIVE_UP, SILENCE, Branch
 from offhook.proxy.response_context import Fork, ResponseContext
 from offhook.proxy.target import ForkRequest, Target
+from offhook.transport.next_hop import NextHop
 from tests.unit.proxy.outlet import Outlet, response
 
 
@@ -166,7 +167,7 @@ def test_nothing_touches_a_branch_that_has_ended() -> None:
     fork.final(branch, response(486), 1.0)
     before = list(outlet.log)
     branch.way_failed(503, 2.0)
-    branch.resolved(["192.0.2.1"], 2.0)
+    branch.resolved([NextHop("UDP", "192.0.2.1", 5060, True, "")], 2.0)
     branch.timed_out(2.0)
     fork.provisional(branch, response(180), 2.0)
     fork.final(branch, response(404), 2.0)
