@@ -173,7 +173,6 @@ def test_many_records(count: int) -> None:
     run(story, exchange_to("sip:carrier.test"), settings=OPEN)
 
 
-@pytest.mark.rfc("2782", "")
 def test_weights_are_shares_of_the_calls() -> None:
     weights: Mapping[str, int] = {"s1.test": 10, "s2.test": 30, "s3.test": 60}
     count = 600

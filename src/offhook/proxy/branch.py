@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Protocol
 
-from offhook.errors import UriError
+from offhook.errors import MessageError, UriError
+from offhook.message.headers import RETRY_AFTER
 from offhook.message.message import Message
 from offhook.proxy.target import ForkRequest, Target
 from offhook.transport.flow import Flow
@@ -338,6 +339,8 @@ class Branch:
 
 def retry_after(response: Message) -> float:
     """The seconds of a Retry-After (RFC 3261 20.33), 0 if there is none that can be read."""
-    text = (response.get("retry-after") or "").strip()
-    digits = text[: len(text) - len(text.lstrip("0123456789"))]
-    return float(digits[:9] or 0)
+    try:
+        header = response.typed(RETRY_AFTER)
+    except MessageError:
+        return 0.0
+    return float(header.seconds) if header is not None else 0.0

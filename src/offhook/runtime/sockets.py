@@ -20,7 +20,7 @@ from offhook.runtime.binding import LAST_PORT, bind_datagrams, bind_streams, che
 from offhook.runtime.connect import Connector
 from offhook.runtime.connections import Connections
 from offhook.runtime.counters import Counters
-from offhook.runtime.dns import Resolver
+from offhook.runtime.dns import DEADLINE, Resolver
 from offhook.runtime.limits import Limits
 from offhook.runtime.listener_choice import B, choose
 from offhook.runtime.network import Sink
@@ -47,8 +47,9 @@ class SocketNetwork:
     """Implements `Network`. Make it on a running loop; one use: attach, listen, stop.
 
     `tls`: the certificates of TLS listeners and of what we connect to. `name_servers`: (address,
-    port) of DNS servers, none = the system's. `share_port`: several processes listen on one port
-    (SO_REUSEPORT). `origins`: the web pages that may connect, none by default.
+    port) of DNS servers, none = the system's; `dns_deadline`: seconds for one question.
+    `share_port`: several processes listen on one port (SO_REUSEPORT). `origins`: the web
+    pages that may connect, none by default.
     """
 
     def __init__(
@@ -57,13 +58,16 @@ class SocketNetwork:
         limits: Limits | None = None,
         tls: Tls | None = None,
         name_servers: Sequence[tuple[str, int]] = (),
+        dns_deadline: float = DEADLINE,
         share_port: bool = False,
         origins: Origins | None = None,
     ) -> None:
         self.counters = Counters()
         self._limits = limits or Limits()
         self._tls = tls or Tls()
-        self._resolver = Resolver(counters=self.counters, name_servers=name_servers)
+        self._resolver = Resolver(
+            counters=self.counters, name_servers=name_servers, deadline=dns_deadline
+        )
         self._share_port = share_port
         self._origins = origins or Origins()
         self._loop = asyncio.get_running_loop()
