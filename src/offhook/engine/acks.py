@@ -48,7 +48,7 @@ class StatelessForward:
         if hop.literal:
             ways.reach(self, self._profile, hop, now)
         else:
-            self._hops = Hops(hop, ways.standing.avoided)
+            self._hops = Hops(hop, ways.standing.troubled)
             self.way_failed(503, now)
 
     def flow_ready(self, flow: Flow, now: float) -> None:

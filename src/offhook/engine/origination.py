@@ -112,5 +112,5 @@ class _KeepOpen:
     def way_failed(self, _status: int, _now: float) -> None:
         """Nobody waits."""
 
-    def resolved(self, addresses: Sequence[str], now: float) -> None:
+    def resolved(self, hops: Sequence[NextHop], now: float) -> None:
         """Never asked: a flow has a literal address."""

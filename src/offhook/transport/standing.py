@@ -79,6 +79,11 @@ class Standing:
         trouble.until = now + PROBE
         return False
 
+    def troubled(self, hop: NextHop, now: float) -> bool:
+        """As `avoided`, for a request that hears no answer and so cannot probe."""
+        trouble = self._troubles.get(_key(hop))
+        return trouble is not None and trouble.until > now
+
     def troubles(self) -> Iterator[tuple[Key, Trouble]]:
         """All of them: transport, address and port, and what is known."""
         yield from self._troubles.items()

@@ -36,6 +36,15 @@ def test_one_probes_and_the_others_wait_for_it() -> None:
     assert not standing.avoided(HOP, FIRST + PROBE)  # the probe told nothing: another one
 
 
+def test_who_hears_no_answer_does_not_probe() -> None:
+    standing = Standing()
+    standing.failed(HOP, 0.0)
+    assert standing.troubled(HOP, 1.0)
+    assert not standing.troubled(OTHER, 1.0)
+    assert not standing.troubled(HOP, FIRST)
+    assert not standing.avoided(HOP, FIRST)
+
+
 def test_an_answer_heals() -> None:
     standing = Standing()
     standing.heard(HOP)
