@@ -13,6 +13,8 @@ from offhook.message import Message, parse
 from offhook.runtime.counters import Counters, Gauges
 from offhook.runtime.network import Sink
 from offhook.transport.flow import Address, Flow, Listener
+from offhook.transport.records import Kind, Question
+from tests.unit.names import from_names
 
 __all__ = ["EPOCH", "RecordingNetwork", "Sent"]
 
@@ -130,10 +132,10 @@ class RecordingNetwork:
     def close(self, flow: Flow) -> None:
         self.closed.append(flow)
 
-    def resolve(self, ticket: int, host: str) -> None:
-        self.resolved.append(host)
+    def resolve(self, ticket: int, questions: Sequence[Question]) -> None:
+        self.resolved += [each.name for each in questions if each.kind is Kind.ADDRESSES]
         asyncio.get_running_loop().call_soon(self.sink.flush)
-        self.sink.resolved(ticket, self.names.get(host, ()))
+        self.sink.resolved(ticket, from_names(self.names, questions))
 
     def connections(self) -> Sequence[Flow]:
         return list(self._open)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from offhook.engine.actions import Open
@@ -18,7 +19,10 @@ from offhook.errors import FramingError, OffhookError, UriError
 from offhook.message import KeepAlive, StreamFramer, Uri
 from offhook.runtime.network import Network
 from offhook.transport.flow import Address, Flow, Listener
+from offhook.transport.hops import Hops
+from offhook.transport.locate import PREFERENCE, expand, questions
 from offhook.transport.next_hop import NextHop, next_hop
+from offhook.transport.records import Answer
 
 __all__ = ["Arrival", "Link", "NoAnswerError", "link_over"]
 
@@ -63,7 +67,7 @@ class Link:
         self._bound: set[bool] = set()  # IP versions with a UDP socket: True is 6
         self._tickets = itertools.count(1)
         self._opening: dict[int, asyncio.Future[Flow]] = {}
-        self._resolving: dict[int, asyncio.Future[Sequence[str]]] = {}
+        self._resolving: dict[int, asyncio.Future[Sequence[Answer]]] = {}
         self._framers: dict[str, StreamFramer] = {}
         self._arrived: asyncio.Queue[Arrival] = asyncio.Queue(MOST_WAITING)
 
@@ -76,16 +80,21 @@ class Link:
     async def connect(self, uri: Uri) -> Flow:
         """A flow to where this URI leads; its addresses are tried in turn. Raises NoAnswerError."""
         try:
-            hop = next_hop(uri)
+            first = next_hop(uri)
         except UriError as error:
             raise NoAnswerError(f"{uri}: {error.reason}") from None
         reasons = []
-        for address in await self._addresses(hop):
+        hops = Hops(first, _never)
+        while (hop := hops.take(self.now())) is not None:
             try:
-                return await self._open(replace(hop, host=address, literal=True))
+                if hop.literal:
+                    return await self._open(hop)
+                hops.found(await self._expand(hop))
             except NoAnswerError as error:
                 reasons.append(str(error))
-        raise NoAnswerError("; ".join(reasons) or f"{hop.host}: no address is known for this name")
+        raise NoAnswerError(
+            "; ".join(reasons) or f"{first.host}: no address is known for this name"
+        )
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send now."""
@@ -101,10 +110,11 @@ class Link:
         except TimeoutError:
             return None
 
-    async def _addresses(self, hop: NextHop) -> Sequence[str]:
-        if hop.literal:
-            return [hop.host]
-        return await self._ask(self._resolving, lambda t: self._network.resolve(t, hop.host))
+    async def _expand(self, hop: NextHop) -> Sequence[NextHop]:
+        """What a name leads to (RFC 3263)."""
+        asked = questions(hop)
+        answers = await self._ask(self._resolving, lambda t: self._network.resolve(t, asked))
+        return expand(hop, answers, PREFERENCE, random.random)
 
     async def _open(self, hop: NextHop) -> Flow:
         ipv6 = ":" in hop.host
@@ -183,11 +193,11 @@ class Link:
         """A datagram did not reach its destination."""
         self._arrive(Arrival(flow, b"", self.now(), "nobody listens there (port unreachable)"))
 
-    def resolved(self, ticket: int, addresses: Sequence[str]) -> None:
+    def resolved(self, ticket: int, answers: Sequence[Answer]) -> None:
         """The answer to `resolve`."""
         future = self._resolving.get(ticket)
         if future is not None and not future.done():
-            future.set_result(addresses)
+            future.set_result(answers)
 
     def flush(self) -> None:
         """Nothing waits for the end of a batch."""
@@ -195,3 +205,8 @@ class Link:
     def _arrive(self, arrival: Arrival) -> None:
         if not self._arrived.full():
             self._arrived.put_nowait(arrival)
+
+
+def _never(_hop: NextHop, _now: float) -> bool:
+    """A tool remembers nothing of earlier requests."""
+    return False

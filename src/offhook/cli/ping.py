@@ -19,9 +19,8 @@ from offhook.cli.link import Link, NoAnswerError
 from offhook.cli.options import Authority, ConfigFile, Json, Transport, configuration
 from offhook.cli.printable import printable
 from offhook.cli.requests import Sender, parse_target, with_transport
-from offhook.cli.tool_network import real_link, tls_files
+from offhook.cli.tool_network import Means, means, real_link
 from offhook.message import Message, Uri
-from offhook.runtime.tls_files import TlsFiles
 from offhook.server.json_value import Json as JsonValue
 
 __all__ = ["Ping", "Plan", "attach", "ping_once"]
@@ -51,10 +50,10 @@ def ping(
     and silence are not.
     """
     target = with_transport(parse_target(uri), transport)
-    tls = tls_files(configuration(config), ca)
+    reach = means(configuration(config), ca)
 
     plan = Plan(target, count, interval, timeout)
-    pings = asyncio.run(_series(plan, tls, lambda entry: json or print(entry.line(), flush=True)))
+    pings = asyncio.run(_series(plan, reach, lambda entry: json or print(entry.line(), flush=True)))
     if json:
         print(json_format.dumps(_document(target, pings)))
     elif count > 1:
@@ -111,9 +110,9 @@ class Ping:
         }
 
 
-async def _series(plan: Plan, tls: TlsFiles, tell: Callable[[Ping], object]) -> list[Ping]:
+async def _series(plan: Plan, reach: Means, tell: Callable[[Ping], object]) -> list[Ping]:
     pings: list[Ping] = []
-    async with real_link(tls) as link:
+    async with real_link(reach) as link:
         started = link.now()
         for number in range(plan.count):
             await asyncio.sleep(max(started + number * plan.interval - link.now(), 0.0))

@@ -17,10 +17,9 @@ from offhook.cli.passwords import password_from
 from offhook.cli.printable import printable
 from offhook.cli.registration import Registered, Registration
 from offhook.cli.requests import parse_target, with_transport
-from offhook.cli.tool_network import real_link, tls_files
+from offhook.cli.tool_network import Means, means, real_link
 from offhook.errors import UsageError
 from offhook.message import Uri
-from offhook.runtime.tls_files import TlsFiles
 
 __all__ = ["attach"]
 
@@ -72,9 +71,9 @@ def register(
         password = password_from(stdin=password_stdin, file=password_file)
         digest = DigestClient(username or target.user_unescaped, password)
     way = with_transport(parse_target(registrar) if registrar else target, transport)
-    tls = tls_files(configuration(config), ca)
+    reach = means(configuration(config), ca)
     phone = _Phone(target, way, digest, lease=expires, patience=timeout, as_json=json)
-    raise typer.Exit(asyncio.run(phone.run(tls, keep=keep)))
+    raise typer.Exit(asyncio.run(phone.run(reach, keep=keep)))
 
 
 class _Phone:
@@ -97,9 +96,9 @@ class _Phone:
         self._patience = patience
         self._json = as_json
 
-    async def run(self, tls: TlsFiles, *, keep: bool) -> int:
+    async def run(self, reach: Means, *, keep: bool) -> int:
         """Register, stay if asked to, and the exit code."""
-        async with real_link(tls) as link:
+        async with real_link(reach) as link:
             flow = await link.connect(self._way)
             registration = Registration(
                 link, flow, self._target, patience=self._patience, digest=self._digest

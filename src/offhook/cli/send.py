@@ -19,7 +19,7 @@ import typer
 from offhook.cli.link import Arrival, Link, NoAnswerError
 from offhook.cli.options import Authority, ConfigFile, Json, Transport, configuration
 from offhook.cli.requests import parse_target, with_transport
-from offhook.cli.tool_network import real_link, tls_files
+from offhook.cli.tool_network import means, real_link
 from offhook.errors import MessageError, UsageError
 from offhook.message import Uri, parse
 from offhook.server.listen import parse_address
@@ -62,10 +62,10 @@ def send(
         address = parse_address(local) if local else None
     except ValueError as error:
         raise UsageError(f"--local: {error}") from None
-    tls = tls_files(configuration(config), ca)
+    reach = means(configuration(config), ca)
 
     async def run() -> bool:
-        async with real_link(tls, local=address) as link:
+        async with real_link(reach, local=address) as link:
             return await send_raw(link, target, data, patience=timeout, tell=_teller(json))
 
     if not asyncio.run(run()):

@@ -1,9 +1,10 @@
-"""The real network as the tools use it: no listeners of their own but a UDP socket, TLS as the
-configuration and `--ca` say."""
+"""The real network as the tools use it: no listeners of their own but a UDP socket, TLS and name
+servers as the configuration and `--ca` say."""
 
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from offhook.cli.link import Link, link_over
@@ -11,17 +12,33 @@ from offhook.errors import UsageError
 from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
-from offhook.server.schema import Config
+from offhook.server.schema import Config, Dns
 from offhook.transport.flow import Address
 
-__all__ = ["real_link", "tls_files"]
+__all__ = ["Means", "means", "real_link", "tls_files"]
 
 
-def real_link(
-    files: TlsFiles, *, local: Address | None = None
-) -> AbstractAsyncContextManager[Link]:
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a tool reaches others with: whom it trusts, whom it asks for names."""
+
+    files: TlsFiles = field(default_factory=TlsFiles)
+    dns: Dns = field(default_factory=Dns)
+
+
+def real_link(with_: Means, *, local: Address | None = None) -> AbstractAsyncContextManager[Link]:
     """A link over real sockets; on a running loop. Raises StartError for unusable TLS files."""
-    return link_over(SocketNetwork(tls=Tls(files)), local=local)
+    network = SocketNetwork(
+        tls=Tls(with_.files),
+        name_servers=with_.dns.addresses(),
+        dns_deadline=with_.dns.deadline,
+    )
+    return link_over(network, local=local)
+
+
+def means(config: Config, authority: Path | None) -> Means:
+    """As the configuration says, with the authority of `--ca`. Raises UsageError."""
+    return Means(tls_files(config, authority), config.dns)
 
 
 def tls_files(config: Config, authority: Path | None) -> TlsFiles:

@@ -12,6 +12,7 @@ from offhook.errors import UriError
 from offhook.proxy.forwarding import Forward, forward
 from offhook.proxy.target import Target
 from offhook.transport.flow import Flow
+from offhook.transport.hops import Hops
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.route_set import bare_uri
 
@@ -29,7 +30,7 @@ class StatelessForward:
         self._incoming = incoming
         self._target = target
         self._profile = target.profile or incoming.flow.profile
-        self._hops: list[NextHop] = []
+        self._hops: Hops | None = None
 
     def start(self, now: float) -> None:
         """Find the way."""
@@ -47,8 +48,8 @@ class StatelessForward:
         if hop.literal:
             ways.reach(self, self._profile, hop, now)
         else:
-            self._hops = [hop]
-            ways.look_up(self, hop.host)
+            self._hops = Hops(hop, ways.standing.troubled)
+            self.way_failed(503, now)
 
     def flow_ready(self, flow: Flow, now: float) -> None:
         """Send it."""
@@ -64,15 +65,20 @@ class StatelessForward:
         self._parts.actions.append(Send(flow, data))
 
     def way_failed(self, status: int, now: float) -> None:
-        """The next address, if there is one."""
-        if self._hops:
-            self._parts.ways.reach(self, self._profile, self._hops.pop(0), now)
+        """The next hop, if there is one."""
+        hop = self._hops.take(now) if self._hops is not None else None
+        if hop is None:
+            return
+        parts = self._parts
+        if hop.literal:
+            parts.ways.reach(self, self._profile, hop, now)
+        else:
+            # RFC 3263 4.4: the same order for every copy, that of its INVITE if nothing has changed
+            draw = parts.identifiers.draws(self._incoming.core.call_id, hop.host)
+            parts.ways.look_up(self, self._profile, hop, draw)
 
-    def resolved(self, addresses: Sequence[str], now: float) -> None:
-        """The addresses of the next hop."""
-        hop = self._hops.pop()
-        self._hops = [
-            NextHop(hop.transport, address, hop.port, literal=True, server_name=hop.server_name)
-            for address in addresses
-        ]
-        self.way_failed(503, now)
+    def resolved(self, hops: Sequence[NextHop], now: float) -> None:
+        """What the next hop's name leads to."""
+        if self._hops is not None:
+            self._hops.found(hops)
+            self.way_failed(503, now)

@@ -3,9 +3,11 @@ input with the same ticket."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.transport.flow import Address, Flow
+from offhook.transport.records import Question
 
 __all__ = ["Action", "Close", "Open", "Resolve", "Send"]
 
@@ -44,11 +46,11 @@ class Close:
 
 @dataclass(slots=True)
 class Resolve:
-    """Look up the addresses (A and AAAA) of `host`; answered by `resolved`, with no address if
-    there is none or it takes too long."""
+    """Ask the DNS; answered once by `resolved`, with an answer for each question, empty if there
+    are no such records or it takes too long."""
 
     ticket: int
-    host: str
+    questions: Sequence[Question]
 
 
 Action = Send | Open | Close | Resolve

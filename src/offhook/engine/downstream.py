@@ -34,6 +34,7 @@ class DownstreamSide:
     def __init__(self, parts: Parts, upstream: UpstreamSide) -> None:
         self._parts = parts
         self._upstream = upstream
+        self.standing = parts.ways.standing
 
     # ways (Downstream) ---------------------------------------------------------------------------
     def find_flow(self, branch: Branch, name: str, now: float) -> bool:
@@ -44,9 +45,10 @@ class DownstreamSide:
         """Find a flow to a literal address."""
         self._parts.ways.reach(branch, self._profile(branch), hop, now)
 
-    def resolve(self, branch: Branch, host: str, now: float) -> None:
-        """Look a host name up."""
-        self._parts.ways.look_up(branch, host)
+    def resolve(self, branch: Branch, hop: NextHop, now: float) -> None:
+        """Find out what a name leads to."""
+        draw = self._parts.identifiers.draws(_incoming(branch).core.call_id, hop.host)
+        self._parts.ways.look_up(branch, self._profile(branch), hop, draw)
 
     def start_timer(self, branch: Branch, delay: float, letter: int, now: float) -> None:
         """Wake the branch later."""
@@ -137,6 +139,8 @@ class DownstreamSide:
                 self._upstream.relay(branch, message, now)  # a late 2xx: all else is settled
             return  # or the answer to a CANCEL of ours
         current = branch.transaction is machine
+        if current and branch.hop is not None and status != 503:
+            self.standing.heard(branch.hop)
         if status < 200:
             if current:
                 branch.fork.provisional(branch, message, now)
@@ -147,6 +151,8 @@ class DownstreamSide:
                 branch.drop("", now)
             branch.fork.final(branch, message, now)
         elif current and not self._answer_challenge(branch, sent, message, now):
+            if status == 503 and branch.overloaded(message, now):
+                return
             branch.fork.final(branch, message, now)
 
     def _answer_challenge(self, branch: Branch, sent: bytes, message: Message, now: float) -> bool:

@@ -35,6 +35,7 @@ from offhook.transaction.owner import ClientTransaction
 from offhook.transaction.table import Transactions
 from offhook.transaction.timers import Timers
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.records import Answer
 
 __all__ = ["Engine"]
 
@@ -94,9 +95,9 @@ class Engine:
         """The other answer to `Open`."""
         self._parts.ways.failed(ticket, now)
 
-    def resolved(self, ticket: int, addresses: Sequence[str], now: float) -> None:
-        """The answer to `Resolve`."""
-        self._parts.ways.resolved(ticket, addresses, now)
+    def resolved(self, ticket: int, answers: Sequence[Answer], now: float) -> None:
+        """The answer to `Resolve`: one for each question."""
+        self._parts.ways.resolved(ticket, answers, now)
 
     def flow_lost(self, flow: Flow, reason: str, now: float) -> None:
         """A connection ended."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from collections.abc import Callable
 from hashlib import blake2s
 from hmac import compare_digest
 
@@ -72,6 +73,21 @@ class Identifiers:
         """The To tag of our own responses to a request: the same for every copy, so that the ACK is
         known again (RFC 3261 8.2.7)."""
         return self._hash(f"{core.call_id}\0{core.from_tag}\0{core.cseq}\0{core.branch}")
+
+    def draws(self, call_id: str, host: str) -> Callable[[], float]:
+        """Numbers of 0 <= number < 1 to draw servers of `host` with. The same for all requests of a
+        call, so that it stays with its server where it can (RFC 3263 4.4), and even over calls."""
+        key = self._key
+        text = f"{call_id}\0{host}".encode("utf-8", "surrogateescape")
+        drawn = 0
+
+        def draw() -> float:
+            nonlocal drawn
+            drawn += 1
+            digest = blake2s(b"%d\0%b" % (drawn, text), key=key, digest_size=6).digest()
+            return int.from_bytes(digest, "big") / 2**48
+
+        return draw
 
     def _hash(self, text: str) -> str:
         data = text.encode("utf-8", "surrogateescape")

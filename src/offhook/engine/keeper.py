@@ -50,7 +50,7 @@ class Keeper:
         if isinstance(user, Branch):
             self._forks.timed_out(user, transaction, now)
         elif isinstance(user, Outgoing):
-            user.end(408, now)
+            user.timed_out(now)
 
     def ended(self, transaction: Transaction) -> None:
         """Terminated: forgotten, and cut loose from what it served."""

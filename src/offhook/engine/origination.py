@@ -15,6 +15,7 @@ from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.client_non_invite import ClientNonInvite
 from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import Flow
+from offhook.transport.hops import Hops
 from offhook.transport.next_hop import NextHop, next_hop_of
 
 __all__ = ["Origination"]
@@ -27,6 +28,7 @@ class Origination:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.standing = parts.ways.standing
 
     def start(self, outgoing: Outgoing, next_uri: str, now: float) -> None:
         """Find the way of a request. Raises UriError if its URI names none."""
@@ -34,8 +36,8 @@ class Origination:
         if hop.literal:
             self.reach_outgoing(outgoing, hop, now)
         else:
-            outgoing.hops = [hop]
-            self._parts.ways.look_up(outgoing, hop.host)
+            outgoing.hops = Hops(hop, self.standing.avoided)
+            outgoing.try_next(503, now)
 
     def start_on(self, outgoing: Outgoing, flow: str, now: float) -> None:
         """Send a request on the flow of that name, which is the only way: a phone behind a NAT has
@@ -48,8 +50,24 @@ class Origination:
         self._parts.ways.find(_KeepOpen(self._parts), profile, flow, now)
 
     def reach_outgoing(self, outgoing: Outgoing, hop: NextHop, now: float) -> None:
-        """Find a flow to a literal address."""
-        self._parts.ways.reach(outgoing, outgoing.profile, hop, now)
+        """Find a flow to an address, or what a name leads to."""
+        parts = self._parts
+        if hop.literal:
+            parts.ways.reach(outgoing, outgoing.profile, hop, now)
+            return
+        draw = parts.identifiers.draws(outgoing.request.get("call-id") or "", hop.host)
+        parts.ways.look_up(outgoing, outgoing.profile, hop, draw)
+
+    def abandon_outgoing(self, outgoing: Outgoing, now: float) -> None:
+        """Forget the current try."""
+        machine = outgoing.machine
+        if isinstance(machine, ClientTransaction):
+            machine.user = None
+            machine.abandon(now)
+
+    def start_timer(self, outgoing: Outgoing, delay: float, now: float) -> None:
+        """Wake it later."""
+        self._parts.timers.start(delay, now, outgoing, 0)
 
     def send_outgoing(self, outgoing: Outgoing, flow: Flow, now: float) -> None:
         """Send it in a new client transaction."""
@@ -61,6 +79,7 @@ class Origination:
         make = ClientInvite if message.method == "INVITE" else ClientNonInvite
         machine: ClientTransaction = make(name, flow, data, parts.timers, parts.owner, now)
         machine.user = outgoing
+        outgoing.machine = machine
         parts.transactions.add_client(machine)
         parts.ways.use(machine)
         machine.start(now)
@@ -93,5 +112,5 @@ class _KeepOpen:
     def way_failed(self, _status: int, _now: float) -> None:
         """Nobody waits."""
 
-    def resolved(self, addresses: Sequence[str], now: float) -> None:
+    def resolved(self, hops: Sequence[NextHop], now: float) -> None:
         """Never asked: a flow has a literal address."""

@@ -22,6 +22,7 @@ from offhook.message.validate import validate_relayed
 from offhook.proxy.forwarding import RECORD_ROUTED, Forward, forward
 from offhook.proxy.loop import loop_hash
 from offhook.transport.flow import Flow
+from offhook.transport.next_hop import NextHop
 from offhook.transport.via import default_port, response_address
 
 __all__ = ["StatelessRelay", "return_response"]
@@ -101,5 +102,5 @@ class _WayBack:
     def way_failed(self, _status: int, _now: float) -> None:
         """Nobody is there: the client's timers tell it."""
 
-    def resolved(self, addresses: Sequence[str], now: float) -> None:
+    def resolved(self, hops: Sequence[NextHop], now: float) -> None:
         """Never asked: a flow has a literal address."""

@@ -15,6 +15,7 @@ from offhook.proxy.target import Outcome
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.server_non_invite import ServerNonInvite
 from offhook.transport.flow import WEBSOCKET, Address, Flow
+from offhook.transport.next_hop import NextHop
 from offhook.transport.via import default_port, response_address
 
 __all__ = ["Headers", "UpstreamSide"]
@@ -141,7 +142,7 @@ class _Parcel:
     def way_failed(self, _status: int, _now: float) -> None:
         """Nobody is there: the client's timers tell it."""
 
-    def resolved(self, addresses: Sequence[str], now: float) -> None:
+    def resolved(self, hops: Sequence[NextHop], now: float) -> None:
         """Never asked: the source address is a literal one."""
 
 

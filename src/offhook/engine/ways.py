@@ -6,13 +6,17 @@ about what to try next: that is `proxy.branch` for forks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from offhook.engine.actions import Action, Open, Resolve
 from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import RELIABLE, Address, Flow, Listener
+from offhook.transport.locate import PREFERENCE, expand, questions
 from offhook.transport.next_hop import NextHop
+from offhook.transport.records import Answer
+from offhook.transport.standing import Standing
 
 __all__ = ["Seeker", "Ways"]
 
@@ -29,8 +33,18 @@ class Seeker(Protocol):
     def way_failed(self, status: int, now: float) -> None:
         """There is none: 503 refused or unreachable, 480 a dead connection."""
 
-    def resolved(self, addresses: Sequence[str], now: float) -> None:
-        """The addresses of the name, none if there are none."""
+    def resolved(self, hops: Sequence[NextHop], now: float) -> None:
+        """What a name leads to, addresses or names in turn; none if it leads nowhere."""
+
+
+@dataclass(slots=True)
+class _LookUp:
+    """One hop whose questions are being asked."""
+
+    seeker: Seeker
+    profile: str
+    hop: NextHop
+    draw: Callable[[], float]
 
 
 class Ways:
@@ -48,8 +62,10 @@ class Ways:
         self._users: dict[str, dict[ClientTransaction, None]] = {}  # by name of their connection
         self._listeners: list[Listener] = []
         self._profiles: dict[str, str] = {}  # by transport and local address of a flow name
-        self._waiting: dict[int, tuple[Seeker, Open | None]] = {}
+        self._opening: dict[int, tuple[Seeker, Open]] = {}
+        self._looking: dict[int, _LookUp] = {}
         self._ticket = 0
+        self.standing = Standing()
 
     # flows ---------------------------------------------------------------------------------------
     def add(self, flow: Flow) -> None:
@@ -155,44 +171,66 @@ class Ways:
             return
         self._ticket += 1
         request.ticket = self._ticket
-        self._waiting[request.ticket] = (seeker, request)
+        self._opening[request.ticket] = (seeker, request)
         self._actions.append(request)
 
     def opened(self, ticket: int, flow: Flow, now: float) -> None:
         """The driver's answer to `Open`."""
-        waiting = self._waiting.pop(ticket, None)
+        waiting = self._opening.pop(ticket, None)
         if flow.connection:
             self.add(flow)
         if waiting is None:
             return
         seeker, request = waiting
-        if request is not None:
-            self._remember(request, flow)
+        self._remember(request, flow)
         seeker.flow_ready(flow, now)
 
     def failed(self, ticket: int, now: float) -> None:
         """The driver's other answer to `Open`."""
-        waiting = self._waiting.pop(ticket, None)
+        waiting = self._opening.pop(ticket, None)
         if waiting is not None:
             waiting[0].way_failed(503, now)
 
     # names ---------------------------------------------------------------------------------------
-    def look_up(self, seeker: Seeker, host: str) -> None:
-        """Ask for the addresses of a name."""
+    def look_up(
+        self, seeker: Seeker, profile: str, hop: NextHop, draw: Callable[[], float]
+    ) -> None:
+        """Ask where a hop that is no address leads (RFC 3263); `draw` chooses among servers."""
         self._ticket += 1
-        self._waiting[self._ticket] = (seeker, None)
-        self._actions.append(Resolve(self._ticket, host))
+        self._looking[self._ticket] = _LookUp(seeker, profile, hop, draw)
+        self._actions.append(Resolve(self._ticket, questions(hop)))
 
-    def resolved(self, ticket: int, addresses: Sequence[str], now: float) -> None:
+    def resolved(self, ticket: int, answers: Sequence[Answer], now: float) -> None:
         """The driver's answer to `Resolve`."""
-        waiting = self._waiting.pop(ticket, None)
-        if waiting is not None:
-            waiting[0].resolved(addresses, now)
+        asked = self._looking.pop(ticket, None)
+        if asked is None:
+            return
+        hops = expand(asked.hop, answers, self.transports(asked.profile), asked.draw)
+        reachable = [hop for hop in hops if self._can_reach(asked.profile, hop)]
+        asked.seeker.resolved(reachable, now)
+
+    def transports(self, profile: str) -> tuple[str, ...]:
+        """Those that a profile listens on, the preferred first: others could not lead back to it.
+        All of a client, which listens on none."""
+        own = {each.transport for each in self._listeners if each.profile == profile}
+        return tuple([name for name in PREFERENCE if name in own]) or PREFERENCE
+
+    def _can_reach(self, profile: str, hop: NextHop) -> bool:
+        """False for an address of an IP version that the profile does not listen on."""
+        if not hop.literal:
+            return True
+        ipv6 = ":" in hop.host
+        own = [
+            each.ipv6
+            for each in self._listeners
+            if each.profile == profile and each.transport == hop.transport
+        ]
+        return not own or ipv6 in own
 
     @property
     def waiting(self) -> int:
         """How many answers are awaited."""
-        return len(self._waiting)
+        return len(self._opening) + len(self._looking)
 
     def _remember(self, request: Open, flow: Flow) -> None:
         if request.transport in RELIABLE:

@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Protocol
 
-from offhook.errors import UriError
+from offhook.errors import MessageError, UriError
+from offhook.message.headers import RETRY_AFTER
 from offhook.message.message import Message
 from offhook.proxy.target import ForkRequest, Target
 from offhook.transport.flow import Flow
+from offhook.transport.hops import Hops
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.route_set import bare_uri
+from offhook.transport.standing import Standing
 
 __all__ = [
     "CHECK",
@@ -28,6 +31,7 @@ __all__ = [
     "BranchOwner",
     "BranchTimer",
     "Downstream",
+    "retry_after",
 ]
 
 GIVE_UP = 4.0  # seconds without any response before the next way is tried, while there is one
@@ -76,11 +80,13 @@ class Downstream(Protocol):
         """Look for the flow of that name: False if it is gone for good, else `flow_ready` or
         `way_failed` will be called."""
 
+    standing: Standing
+
     def open(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find or make a flow to a literal address; then `flow_ready` or `way_failed`."""
 
-    def resolve(self, branch: Branch, host: str, now: float) -> None:
-        """Look a host name up; then `resolved`."""
+    def resolve(self, branch: Branch, hop: NextHop, now: float) -> None:
+        """Find out what a hop that is a name leads to; then `resolved`."""
 
     def send(self, branch: Branch, flow: Flow, now: float) -> None:
         """Send the request of a branch on `flow` as a new client transaction."""
@@ -107,8 +113,10 @@ class Branch:
         "ended",
         "failure",
         "fork",
+        "hop",
         "hops",
         "outlet",
+        "patience",
         "request",
         "response",
         "status",
@@ -126,7 +134,9 @@ class Branch:
         self.ways: deque[Target] | None = (
             deque(target.alternatives) if target.alternatives else None
         )
-        self.hops: deque[NextHop] | None = None  # of the current way, still to be tried
+        self.hops: Hops | None = None  # of the current way, if it is a name: still to be tried
+        self.hop: NextHop | None = None  # the one of them that is tried now
+        self.patience = 0.0  # when the current try is given up
         self.status = 0
         self.response: Message | None = None  # the best final one
         self.early = False
@@ -165,8 +175,8 @@ class Branch:
         if hop.literal:
             self.outlet.open(self, hop, now)
         else:
-            self.hops = deque((hop,))
-            self.outlet.resolve(self, hop.host, now)
+            self.hops = Hops(hop, self.outlet.standing.avoided)
+            self._try_hop(503, now)
 
     def _next_uri(self) -> str:
         target = self.target
@@ -176,15 +186,14 @@ class Branch:
             return bare_uri(target.path[0])
         return self.fork.next_route or target.uri
 
-    def resolved(self, addresses: Sequence[str], now: float) -> None:
-        """The addresses of the host name of this way, none if the look-up failed."""
-        if self.ended or not self.hops:
+    def resolved(self, hops: Sequence[NextHop], now: float) -> None:
+        """What the name that was asked for leads to, none if it leads nowhere."""
+        if self.ended or self.hops is None:
             return
-        hop = self.hops.popleft()
-        self.hops.extend(
-            NextHop(hop.transport, address, hop.port, literal=True, server_name=hop.server_name)
-            for address in addresses
-        )
+        if self.unwanted:
+            self.end(487, None, now)
+            return
+        self.hops.found(hops)
         self._try_hop(503, now)
 
     def flow_ready(self, flow: Flow, now: float) -> None:
@@ -197,6 +206,7 @@ class Branch:
         self.tries += 1
         self.status = 0
         if self.hops or self.ways:
+            self.patience = now + GIVE_UP
             self.outlet.start_timer(self, GIVE_UP, BranchTimer.GIVE_UP, now)
         self.outlet.send(self, flow, now)
 
@@ -208,13 +218,24 @@ class Branch:
         if self.unwanted:
             self.end(487, None, now)
             return
+        self._failed(now)
         self._try_hop(status, now)
+
+    def _failed(self, now: float) -> None:
+        if self.hop is not None:
+            self.outlet.standing.failed(self.hop, now)
 
     def _try_hop(self, status: int, now: float) -> None:
         self.failure = status
-        if self.hops:
-            self.outlet.open(self, self.hops.popleft(), now)
+        self.patience = 0.0
+        self.hop = hop = self.hops.take(now) if self.hops is not None else None
+        if hop is not None:
+            if hop.literal:
+                self.outlet.open(self, hop, now)
+            else:
+                self.outlet.resolve(self, hop, now)
         elif self.ways:
+            self.hops = None
             self.target = self.ways.popleft()
             self._try_target(now)
         else:
@@ -234,11 +255,27 @@ class Branch:
 
     def timed_out(self, now: float) -> None:
         """Timer B or F: no final response."""
-        if not self.ended:
-            if self.status < 100 and not self.unwanted and (self.hops or self.ways):
+        if self.ended:
+            return
+        if self.status < 100:
+            self._failed(now)
+            if not self.unwanted and (self.hops or self.ways):
                 self._try_hop(408, now)
-            else:
-                self.end(487 if self.unwanted else 408, None, now)
+                return
+        self.end(487 if self.unwanted else 408, None, now)
+
+    def overloaded(self, response: Message, now: float) -> bool:
+        """A 503 of a server found by name: the next one is tried (RFC 3263 4.3). False if there is
+        none, or nobody wants the answer any more."""
+        hop, hops = self.hop, self.hops
+        if hop is None:
+            return False
+        self.outlet.standing.overloaded(hop, retry_after(response), now)
+        if self.unwanted or not hops:
+            return False
+        self.status = 0
+        self._try_hop(503, now)
+        return True
 
     def start_timer_c(self, now: float) -> None:
         """Timer C runs from the sending of an INVITE (RFC 3261 16.6 step 11)."""
@@ -251,9 +288,7 @@ class Branch:
         if self.ended:
             return
         if letter == BranchTimer.GIVE_UP:
-            if self.status < 100 and not self.unwanted and (self.hops or self.ways):
-                self.outlet.abandon(self, now)
-                self._try_hop(408, now)
+            self._give_up(now)
         elif letter == BranchTimer.FIRST:
             if self.status < 100:
                 self.outlet.abandon(self, now)
@@ -264,6 +299,14 @@ class Branch:
             self.end(487 if self.unwanted else 408, None, now)
         else:
             self.drop("", now)  # RFC 3261 16.8: CANCEL, then wait for the 487
+
+    def _give_up(self, now: float) -> None:
+        if self.status >= 100 or self.unwanted or not self.patience or now < self.patience:
+            return  # or an earlier try was meant, that failed by itself
+        if self.hops or self.ways:
+            self.outlet.abandon(self, now)
+            self._failed(now)
+            self._try_hop(408, now)
 
     # its end -------------------------------------------------------------------------------------
     def drop(self, reason: str, now: float) -> None:
@@ -290,5 +333,14 @@ class Branch:
         self.ended = True
         self.status = status
         self.response = response
-        self.hops = self.ways = None
+        self.hops = self.ways = self.hop = None
         self.fork.branch_ended(self, now)
+
+
+def retry_after(response: Message) -> float:
+    """The seconds of a Retry-After (RFC 3261 20.33), 0 if there is none that can be read."""
+    try:
+        header = response.typed(RETRY_AFTER)
+    except MessageError:
+        return 0.0
+    return float(header.seconds) if header is not None else 0.0

@@ -39,6 +39,7 @@ class Counters:
     lookups: int = 0  # questions sent to a name server
     lookups_failed: int = 0  # without an answer in time
     lookups_refused: int = 0  # too many at once
+    lookups_stale: int = 0  # answered with what was known before
 
 
 @dataclass(frozen=True, slots=True)

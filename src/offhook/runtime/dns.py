@@ -1,8 +1,8 @@
-"""Addresses of host names: hosts file, cache, then both families asked of the name servers at once
-(RFC 3263 4.2).
+"""Answers to the questions of RFC 3263: hosts file, cache, then the name servers.
 
 Nothing here blocks the loop: a name server that does not answer delays only who asked for that
-name. Which name to ask for is decided in `transport` (next hop); SRV and NAPTR are not asked here.
+name, and if it has answered before, what it said then is used again. Which names to ask for, and
+what answers lead to, is decided in `transport.locate`.
 """
 
 from __future__ import annotations
@@ -10,39 +10,96 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dns.asyncresolver
 import dns.exception
 import dns.message
 import dns.nameserver
+import dns.rdata
 import dns.rdatatype
 import dns.resolver
+import structlog
 
 from offhook.runtime.counters import Counters
 from offhook.runtime.dns_backend import CancelSafeBackend
+from offhook.runtime.dns_records import ASKED, answer_of
 from offhook.runtime.hosts_file import parse_hosts
+from offhook.transport.records import NOTHING, Answer, Kind, Question
 
-__all__ = ["Resolver"]
+__all__ = ["DEADLINE", "Resolver"]
 
 DEADLINE = 3.0  # seconds for a whole look-up, both families
-STRAGGLER = 0.5  # seconds that the slower family gets once the faster has given addresses
+STRAGGLER = 0.5  # seconds that slower answers get once a faster one leads on
 SHORTEST, LONGEST = 1.0, 3600.0  # seconds an answer is kept, between these its TTL
 NEGATIVE_SHORTEST, NEGATIVE_LONGEST = (
     5.0,
     60.0,
 )  # the same for "no such name" (RFC 2308) and for silence
-CACHED = 8192  # names; the oldest is forgotten first
+STALE = 86_400.0  # seconds that an old answer may stand in for one that does not come (RFC 8767 4)
+STALE_PATIENCE = 1.0  # seconds that a name server gets while there is an old answer
+STALE_KEPT = 30.0  # seconds until the name servers are asked again (RFC 8767 4)
+CACHED = 8192  # answers, some 5 MB; the oldest is forgotten first
 AT_ONCE = 256  # look-ups under way, two sockets each; further ones are answered with nothing
+PER_DOMAIN = 64  # the same for names with one ending: a dead domain leaves room for others
 HOSTS_FILE = Path("/etc/hosts")
 TRY = 1.0  # seconds until the next name server, or the same one again, is asked
 
-Answer = Callable[[Sequence[str]], None]
-Family = tuple[list[str], float]  # addresses, seconds to keep them
+log = structlog.get_logger()
+
+Answered = Callable[[Answer], None]
+AnswerAll = Callable[[Sequence[Answer]], None]
+
+
+@dataclass(slots=True)
+class _Known:
+    """A cached answer. Times are those of the loop."""
+
+    answer: Answer
+    until: float
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one question of dnspython gave; `fault` is why that is not the truth, "" if it is."""
+
+    records: Sequence[dns.rdata.Rdata]
+    keep: float  # seconds
+    fault: str = ""
+
+
+class _Waiting:
+    """Several questions that are answered together."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, count: int, answer: AnswerAll) -> None:
+        self._loop = loop
+        self._answers: list[Answer | None] = [None] * count
+        self._answer: AnswerAll | None = answer
+        self._straggler: asyncio.TimerHandle | None = None
+
+    def fill(self, index: int, answer: Answer) -> None:
+        """One of them is answered."""
+        if self._answer is None:
+            return
+        self._answers[index] = answer
+        if None not in self._answers:
+            self._end()
+        elif answer.srv and self._straggler is None:
+            # only servers: addresses of the domain itself are what is left without them
+            self._straggler = self._loop.call_later(STRAGGLER, self._end)
+
+    def _end(self) -> None:
+        if self._straggler is not None:
+            self._straggler.cancel()
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer([found or NOTHING for found in self._answers])
 
 
 class Resolver:
-    """Looks up addresses. Make it on a running loop. `name_servers` replaces the system's."""
+    """Asks the DNS. Make it on a running loop. `name_servers` replaces the system's; `deadline` is
+    that of one question in seconds."""
 
     def __init__(
         self,
@@ -58,30 +115,17 @@ class Resolver:
         self._resolver = _resolver(name_servers)
         self._backend = CancelSafeBackend()
         self._loop = asyncio.get_running_loop()
-        self._cache: dict[
-            str, tuple[tuple[str, ...], float]
-        ] = {}  # addresses, loop time of their end
-        self._waiting: dict[str, list[Answer]] = {}
+        self._cache: dict[Question, _Known] = {}
+        self._waiting: dict[Question, list[Answered]] = {}
+        self._domains: dict[str, int] = {}  # look-ups under way by the end of their names
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def resolve(self, host: str, answer: Answer) -> None:
-        """Call `answer` once, possibly before this returns: IPv4 addresses, then IPv6; none if
-        there are none in time.
-        """
-        name = host.removesuffix(".").lower()
-        known = self._known(name)
-        if known is not None:
-            answer(known)
-        elif name in self._waiting:
-            self._waiting[name].append(answer)
-        elif len(self._waiting) >= AT_ONCE:
-            self._counters.lookups_refused += 1
-            answer(())
-        else:
-            self._waiting[name] = [answer]
-            task = self._loop.create_task(self._look_up(name))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def resolve(self, questions: Sequence[Question], answer: AnswerAll) -> None:
+        """Call `answer` once, possibly before this returns, with an answer for each question."""
+        waiting = _Waiting(self._loop, len(questions), answer)
+        for index, question in enumerate(questions):
+            name = question.name.removesuffix(".").lower()
+            self._resolve(replace(question, name=name), _filler(waiting, index))
 
     @property
     def remembered(self) -> int:
@@ -101,36 +145,91 @@ class Resolver:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _known(self, name: str) -> tuple[str, ...] | None:
-        cached = self._cache.get(name)
-        if cached is not None:
-            if cached[1] > self._loop.time():
-                return cached[0]
-            del self._cache[name]
-        try:
-            return (str(ipaddress.ip_address(name.strip("[]"))),)
-        except ValueError:
-            return self._hosts.get(name)
+    def _resolve(self, question: Question, answered: Answered) -> None:
+        known = self._known(question)
+        if known is not None:
+            answered(known)
+        elif question in self._waiting:
+            self._waiting[question].append(answered)
+        elif self._full(question):
+            self._counters.lookups_refused += 1
+            answered(self._stale(question) or NOTHING)
+        else:
+            self._waiting[question] = [answered]
+            domain = _domain(question)
+            self._domains[domain] = self._domains.get(domain, 0) + 1
+            task = self._loop.create_task(self._look_up(question))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _look_up(self, name: str) -> None:
-        addresses, keep = await self._both_families(name)
-        if not addresses:
+    def _full(self, question: Question) -> bool:
+        if len(self._waiting) >= AT_ONCE:
+            return True
+        return self._domains.get(_domain(question), 0) >= PER_DOMAIN
+
+    # what needs no question -----------------------------------------------------------------------
+    def _known(self, question: Question) -> Answer | None:
+        cached = self._cache.get(question)
+        if cached is not None and cached.until > self._loop.time():
+            return cached.answer
+        name = question.name
+        if question.kind is not Kind.ADDRESSES:
+            # a name of the hosts file has an address and nothing else
+            return NOTHING if _owner(name) in self._hosts else None
+        try:
+            return Answer(addresses=(str(ipaddress.ip_address(name.strip("[]"))),))
+        except ValueError:
+            found = self._hosts.get(name)
+            return Answer(addresses=found) if found is not None else None
+
+    def _stale(self, question: Question) -> Answer | None:
+        cached = self._cache.get(question)
+        if cached is None or cached.answer == NOTHING or self._loop.time() > cached.until + STALE:
+            return None
+        return cached.answer
+
+    # what does ------------------------------------------------------------------------------------
+    async def _look_up(self, question: Question) -> None:
+        stale = self._stale(question)
+        deadline = self._deadline if stale is None else min(self._deadline, STALE_PATIENCE)
+        found = await self._every_type(question, deadline)
+        answer, keep = answer_of(question.kind, found.records), found.keep
+        if answer == NOTHING:
             self._counters.lookups_failed += 1
+            if found.fault:
+                log.warning(
+                    "lookup_failed",
+                    kind=question.kind.name,
+                    name=question.name,
+                    reason=found.fault,
+                    stale=stale is not None,
+                )
+        if found.fault and answer == NOTHING and stale is not None:
+            self._counters.lookups_stale += 1
+            answer, keep = stale, STALE_KEPT
+        self._remember(question, answer, keep)
+        domain = _domain(question)
+        self._domains[domain] -= 1
+        if not self._domains[domain]:
+            del self._domains[domain]
+        for answered in self._waiting.pop(question, ()):
+            answered(answer)
+
+    def _remember(self, question: Question, answer: Answer, keep: float) -> None:
+        self._cache.pop(question, None)  # the newest is the last
         if len(self._cache) >= CACHED:
             del self._cache[next(iter(self._cache))]
-        self._cache[name] = (tuple(addresses), self._loop.time() + keep)
-        for answer in self._waiting.pop(name, ()):
-            answer(tuple(addresses))
+        self._cache[question] = _Known(answer, self._loop.time() + keep)
 
-    async def _both_families(self, name: str) -> Family:
-        """Ask for A and AAAA; the second answer may be waited for only shortly."""
+    async def _every_type(self, question: Question, deadline: float) -> _Found:
+        """Ask for all types at once; a second answer may be waited for only shortly."""
         asked = [
-            asyncio.ensure_future(self._ask(name, kind))
-            for kind in (dns.rdatatype.A, dns.rdatatype.AAAA)
+            asyncio.ensure_future(self._ask(question.name, kind, deadline))
+            for kind in ASKED[question.kind]
         ]
         try:
             done, late = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-            if late and done.pop().result()[0]:
+            if late and done.pop().result().records:
                 await asyncio.wait(late, timeout=STRAGGLER)
             elif late:
                 await asyncio.wait(late)
@@ -139,33 +238,58 @@ class Resolver:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
         answers = [task.result() for task in asked if not task.cancelled()]
-        addresses = [address for found, _ in answers for address in found]
-        keep = min(keep for found, keep in answers if found or not addresses)
-        complete = len(answers) == len(asked)
-        return addresses, keep if complete else min(keep, NEGATIVE_LONGEST)
+        records = [record for found in answers for record in found.records]
+        keep = min(found.keep for found in answers if found.records or not records)
+        if len(answers) < len(asked):
+            keep = min(keep, NEGATIVE_LONGEST)
+        return _Found(records, keep, next((each.fault for each in answers if each.fault), ""))
 
-    async def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> Family:
-        """One family. Never raises: an error is an empty answer, kept for a while."""
+    async def _ask(self, name: str, kind: dns.rdatatype.RdataType, deadline: float) -> _Found:
+        """One type. Never raises: an error is an empty answer, kept for a while."""
         self._counters.lookups += 1
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(deadline):
                 answer = await self._resolver.resolve(
                     name,
                     kind,
                     raise_on_no_answer=False,
-                    lifetime=self._deadline,
+                    lifetime=deadline,
                     search="." not in name,
                     backend=self._backend,
                 )
         except dns.resolver.NXDOMAIN as error:
-            return [], _negative(error)
-        except (dns.exception.DNSException, OSError, ValueError):
-            return [], NEGATIVE_SHORTEST
+            return _Found((), _negative(error))
+        except (TimeoutError, dns.exception.Timeout):
+            return _Found((), NEGATIVE_SHORTEST, f"no answer within {deadline:g} s")
+        except (dns.exception.DNSException, OSError, ValueError) as error:
+            return _Found((), NEGATIVE_SHORTEST, _reason(error))
         ttl = answer.chaining_result.minimum_ttl
         if answer.rrset is None:
-            return [], min(max(ttl, NEGATIVE_SHORTEST), NEGATIVE_LONGEST)
-        addresses = [record.to_text() for record in answer.rrset]
-        return addresses, min(max(ttl, SHORTEST), LONGEST)
+            return _Found((), min(max(ttl, NEGATIVE_SHORTEST), NEGATIVE_LONGEST))
+        return _Found(list(answer.rrset), min(max(ttl, SHORTEST), LONGEST))
+
+
+def _filler(waiting: _Waiting, index: int) -> Answered:
+    return lambda answer: waiting.fill(index, answer)
+
+
+def _owner(name: str) -> str:
+    """The domain whose service a name is: "_sip._udp.example.com" is one of example.com."""
+    while name.startswith("_"):
+        name = name.partition(".")[2]
+    return name
+
+
+def _domain(question: Question) -> str:
+    """What names of one owner end with, roughly: their last two labels."""
+    return ".".join(question.name.rsplit(".", 2)[-2:])
+
+
+def _reason(error: Exception) -> str:
+    """One short line; the texts of dnspython go on for pages."""
+    if isinstance(error, dns.resolver.NoNameservers):
+        return "no name server gave a usable answer"
+    return str(error).partition("\n")[0][:200] or type(error).__name__
 
 
 def _negative(error: dns.resolver.NXDOMAIN) -> float:

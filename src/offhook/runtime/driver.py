@@ -16,6 +16,7 @@ from offhook.engine.application import Application
 from offhook.engine.engine import Engine
 from offhook.runtime.network import Network
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.records import Answer
 
 __all__ = ["Driver"]
 
@@ -93,9 +94,9 @@ class Driver:
         """A datagram did not arrive."""
         self._feed(self.engine.send_failed, flow)
 
-    def resolved(self, ticket: int, addresses: Sequence[str]) -> None:
+    def resolved(self, ticket: int, answers: Sequence[Answer]) -> None:
         """The answer to `Resolve`."""
-        self._feed(self.engine.resolved, ticket, addresses)
+        self._feed(self.engine.resolved, ticket, answers)
 
     def flush(self) -> None:
         """The end of a batch, or of a decision made outside one: everything asked for is done, the
@@ -113,7 +114,7 @@ class Driver:
                 elif type(action) is Open:
                     network.open(action)
                 elif type(action) is Resolve:
-                    network.resolve(action.ticket, action.host)
+                    network.resolve(action.ticket, action.questions)
                 elif type(action) is Close:
                     network.close(action.flow)
             if engine.has_events:

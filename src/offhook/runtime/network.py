@@ -12,6 +12,7 @@ from typing import Protocol
 from offhook.engine.actions import Open
 from offhook.runtime.counters import Counters, Gauges
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.records import Answer, Question
 
 __all__ = ["Network", "Sink"]
 
@@ -37,8 +38,8 @@ class Sink(Protocol):
     def send_failed(self, flow: Flow) -> None:
         """A datagram did not reach its destination (ICMP, no route)."""
 
-    def resolved(self, ticket: int, addresses: Sequence[str]) -> None:
-        """The answer to `Resolve`."""
+    def resolved(self, ticket: int, answers: Sequence[Answer]) -> None:
+        """The answer to `Resolve`: one for each question, in their order."""
 
     def flush(self) -> None:
         """Called once after each batch of the calls above, so that sends leave together."""
@@ -75,8 +76,8 @@ class Network(Protocol):
     def close(self, flow: Flow) -> None:
         """Close a connection after its queue has drained, bounded by a deadline."""
 
-    def resolve(self, ticket: int, host: str) -> None:
-        """A and AAAA look-up with deadline and cache, answered through the sink."""
+    def resolve(self, ticket: int, questions: Sequence[Question]) -> None:
+        """Look-ups with deadline and cache, answered through the sink when all are."""
 
     def connections(self) -> Sequence[Flow]:
         """The open connections."""

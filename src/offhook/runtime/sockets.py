@@ -20,7 +20,7 @@ from offhook.runtime.binding import LAST_PORT, bind_datagrams, bind_streams, che
 from offhook.runtime.connect import Connector
 from offhook.runtime.connections import Connections
 from offhook.runtime.counters import Counters, Gauges
-from offhook.runtime.dns import Resolver
+from offhook.runtime.dns import DEADLINE, Resolver
 from offhook.runtime.limits import Limits
 from offhook.runtime.listener_choice import B, choose
 from offhook.runtime.network import Sink
@@ -38,6 +38,7 @@ from offhook.runtime.udp import (
     WildcardSocket,
 )
 from offhook.transport.flow import RELIABLE, SECURE, WEBSOCKET, Flow, Listener
+from offhook.transport.records import Answer, Question
 
 __all__ = ["SocketNetwork"]
 
@@ -46,8 +47,9 @@ class SocketNetwork:
     """Implements `Network`. Make it on a running loop; one use: attach, listen, stop.
 
     `tls`: the certificates of TLS listeners and of what we connect to. `name_servers`: (address,
-    port) of DNS servers, none = the system's. `share_port`: several processes listen on one port
-    (SO_REUSEPORT). `origins`: the web pages that may connect, none by default.
+    port) of DNS servers, none = the system's; `dns_deadline`: seconds for one question.
+    `share_port`: several processes listen on one port (SO_REUSEPORT). `origins`: the web
+    pages that may connect, none by default.
     """
 
     def __init__(
@@ -56,13 +58,16 @@ class SocketNetwork:
         limits: Limits | None = None,
         tls: Tls | None = None,
         name_servers: Sequence[tuple[str, int]] = (),
+        dns_deadline: float = DEADLINE,
         share_port: bool = False,
         origins: Origins | None = None,
     ) -> None:
         self.counters = Counters()
         self._limits = limits or Limits()
         self._tls = tls or Tls()
-        self._resolver = Resolver(counters=self.counters, name_servers=name_servers)
+        self._resolver = Resolver(
+            counters=self.counters, name_servers=name_servers, deadline=dns_deadline
+        )
         self._share_port = share_port
         self._origins = origins or Origins()
         self._loop = asyncio.get_running_loop()
@@ -141,15 +146,15 @@ class SocketNetwork:
         if stream is not None:
             stream.close("closed")
 
-    def resolve(self, ticket: int, host: str) -> None:
-        """A and AAAA look-up with deadline and cache, answered through the sink."""
+    def resolve(self, ticket: int, questions: Sequence[Question]) -> None:
+        """Look-ups with deadline and cache, answered through the sink when all are."""
         sink, _, _ = self._attached()
 
-        def answer(addresses: Sequence[str]) -> None:
-            sink.resolved(ticket, addresses)
+        def answer(answers: Sequence[Answer]) -> None:
+            sink.resolved(ticket, answers)
             self._flush_soon()
 
-        self._resolver.resolve(host, answer)
+        self._resolver.resolve(questions, answer)
 
     def connections(self) -> Sequence[Flow]:
         """The open connections."""

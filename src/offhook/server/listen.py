@@ -21,6 +21,7 @@ __all__ = [
     "parse_address",
     "parse_destination",
     "parse_listener",
+    "parse_name_server",
     "parse_network",
 ]
 
@@ -28,6 +29,7 @@ __all__ = [
 TRANSPORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 NOT_AVAILABLE = ("sctp",)
 HIGHEST_PORT = 65535
+NAME_SERVER_PORT = 53  # RFC 1035 4.2
 
 _HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([^:]*))?")
 
@@ -83,6 +85,16 @@ def parse_address(text: str) -> Address:
     if not re.search(r":[^:\]]*$", text):
         raise ValueError(f'"{text}" has no port; write HOST:PORT, as in 127.0.0.1:8060')
     return _split(text, text, 0)
+
+
+def parse_name_server(text: str) -> Address:
+    """The host and port of `HOST` or `HOST:PORT`, port 53 by default. Raises ValueError."""
+    if ":" in text and "." not in text and "[" not in text:
+        raise ValueError(f'"{text}": an IPv6 address needs brackets, as in [::1] or [::1]:53')
+    host, port = _split(text, text, NAME_SERVER_PORT)
+    if not port:
+        raise ValueError(f'"{text}": a name server has a port from 1 to {HIGHEST_PORT}')
+    return host, port
 
 
 def listener_text(listener: Listener) -> str:

@@ -49,11 +49,17 @@ DRAIN_STEP = 0.05  # seconds between looks whether transactions are left
 log = structlog.get_logger()
 
 
-NetworkMaker = Callable[[Tls, Origins], Network]
+NetworkMaker = Callable[[Config, Tls, Origins], Network]
 
 
-def _sockets(tls: Tls, origins: Origins) -> Network:
-    return SocketNetwork(tls=tls, origins=origins)
+def _sockets(config: Config, tls: Tls, origins: Origins) -> Network:
+    dns = config.dns
+    return SocketNetwork(
+        tls=tls,
+        name_servers=dns.addresses(),
+        dns_deadline=dns.deadline,
+        origins=origins,
+    )
 
 
 class Node:
@@ -102,7 +108,7 @@ class Node:
         )
         tls = self._tls = Tls(make_tls(config))
         origins = Origins(config.websocket.origins, config.domains)
-        network = self._network = self._make_network(tls, origins)
+        network = self._network = self._make_network(config, tls, origins)
         digest_key = await storage.secret("digest", 32)
         start = network.unix()
         serving = Serving(

@@ -31,14 +31,16 @@ from offhook.server.listen import (
     parse_address,
     parse_destination,
     parse_listener,
+    parse_name_server,
     parse_network,
 )
-from offhook.transport import Listener
+from offhook.transport import Address, Listener
 
 __all__ = [
     "Admin",
     "Certificate",
     "Config",
+    "Dns",
     "Gateway",
     "Log",
     "Network",
@@ -100,6 +102,11 @@ def _listener(text: str) -> str:
 def _admin_listener(text: str) -> str:
     if text:
         parse_address(text)
+    return text
+
+
+def _name_server(text: str) -> str:
+    parse_name_server(text)
     return text
 
 
@@ -270,6 +277,17 @@ class Admin(_Section):
     socket: Annotated[_File, AfterValidator(_socket)] = Path("offhook.sock")
 
 
+class Dns(_Section):
+    """Whom to ask for names (none: the system's name servers), and seconds for one question."""
+
+    servers: tuple[Annotated[str, AfterValidator(_name_server)], ...] = ()
+    deadline: Annotated[int, Field(ge=1, le=10)] = 3  # callers wait meanwhile
+
+    def addresses(self) -> tuple[Address, ...]:
+        """The name servers, host and port."""
+        return tuple([parse_name_server(text) for text in self.servers])
+
+
 class Log(_Section):
     """What is logged."""
 
@@ -292,6 +310,7 @@ class Config(_Section):
     registrar: Registrar = Registrar()
     storage: Storage = Storage()
     admin: Admin = Admin()
+    dns: Dns = Dns()
     log: Log = Log()
     _origins: Mapping[str, Origin] = PrivateAttr(default_factory=dict)
 

@@ -30,6 +30,7 @@ from offhook.transaction import (
 )
 from offhook.transport.flow import Address, Flow, Listener
 from offhook.transport.next_hop import NextHop
+from offhook.transport.records import Answer
 from offhook.transport.via import stamp
 
 __all__ = ["Agent", "AgentUser", "Arrival", "OnResponse"]
@@ -241,7 +242,7 @@ class Agent:
     def send_failed(self, flow: Flow) -> None:
         """ICMP: a phone waits for its timers all the same, as most do."""
 
-    def resolved(self, ticket: int, addresses: Sequence[str]) -> None:
+    def resolved(self, ticket: int, answers: Sequence[Answer]) -> None:
         """A phone here uses literal addresses."""
 
     def flush(self) -> None:

@@ -13,6 +13,7 @@ from offhook.runtime.network import Sink
 from offhook.testing.stream import End, Stream
 from offhook.testing.wire import EPOCH, Station, Wire
 from offhook.transport.flow import RELIABLE, Address, Flow, Listener
+from offhook.transport.records import Question
 
 __all__ = ["VirtualNetwork"]
 
@@ -107,9 +108,10 @@ class VirtualNetwork:
         if end is not None:
             self.wire.loop.call_soon(end.close, "closed")
 
-    def resolve(self, ticket: int, host: str) -> None:
+    def resolve(self, ticket: int, questions: Sequence[Question]) -> None:
         """Look into the names of the wire."""
-        self.wire.loop.call_later(self.wire.name_delay, self._resolved, ticket, host)
+        delay = self.wire.answer_delay(questions)
+        self.wire.loop.call_later(delay, self._resolved, ticket, questions)
 
     def connections(self) -> Sequence[Flow]:
         """The open connections."""
@@ -219,9 +221,9 @@ class VirtualNetwork:
         end.begin(self, flow)
         self._ends[flow.name] = end
 
-    def _resolved(self, ticket: int, host: str) -> None:
+    def _resolved(self, ticket: int, questions: Sequence[Question]) -> None:
         sink = self._attached()
-        sink.resolved(ticket, self.wire.names.get(host, ()))
+        sink.resolved(ticket, [self.wire.answer(question) for question in questions])
         sink.flush()
 
     def _flow(self, listener: Listener, local: Address, remote: Address) -> Flow:

@@ -10,6 +10,7 @@ from offhook.message import Message, StreamFramer, parse
 from offhook.testing.network import VirtualNetwork
 from offhook.testing.wire import Wire
 from offhook.transport.flow import Address, Flow, Listener
+from offhook.transport.records import Answer
 
 __all__ = ["Peer"]
 
@@ -111,7 +112,7 @@ class Peer:
         """ICMP."""
         self.refused += 1
 
-    def resolved(self, ticket: int, addresses: Sequence[str]) -> None:
+    def resolved(self, ticket: int, answers: Sequence[Answer]) -> None:
         """A peer uses literal addresses."""
 
     def flush(self) -> None:

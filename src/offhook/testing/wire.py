@@ -20,6 +20,7 @@ from offhook.testing.nat import NatBox
 from offhook.testing.stream import Stream
 from offhook.transport.flow import Address
 from offhook.transport.private import is_private
+from offhook.transport.records import NOTHING, Answer, Kind, Naptr, Question, Srv
 
 __all__ = ["Link", "Packet", "Station", "Wire"]
 
@@ -75,7 +76,11 @@ class Wire:
         self.packets: list[Packet] = []
         self.trace = 0
         self.names: dict[str, Sequence[str]] = {}  # the DNS: addresses by host name
+        self.services: dict[str, Sequence[Srv]] = {}  # by name, as in "_sip._udp.example.com"
+        self.pointers: dict[str, Sequence[Naptr]] = {}  # by domain
+        self.lost_names: set[str] = set()  # nobody answers questions about these
         self.name_delay = 0.02  # seconds that a look-up takes
+        self.name_deadline = 3.0  # seconds after which a lost one is given up
         self._loop = asyncio.get_running_loop()
         self._link = link or Link()
         self._links: dict[tuple[str, str], Link] = {}
@@ -118,6 +123,23 @@ class Wire:
     def wake(self, host: str) -> None:
         """Undo `silence`."""
         self._silent.discard(host)
+
+    # names --------------------------------------------------------------------------------------
+    def answer(self, question: Question) -> Answer:
+        """What the DNS of this wire knows."""
+        name = question.name
+        if name in self.lost_names:
+            return NOTHING
+        if question.kind is Kind.ADDRESSES:
+            return Answer(addresses=tuple(self.names.get(name, ())))
+        if question.kind is Kind.SRV:
+            return Answer(srv=tuple(self.services.get(name, ())))
+        return Answer(naptr=tuple(self.pointers.get(name, ())))
+
+    def answer_delay(self, questions: Sequence[Question]) -> float:
+        """Seconds until all of them are answered or given up."""
+        lost = any(question.name in self.lost_names for question in questions)
+        return self.name_deadline if lost else self.name_delay
 
     # datagrams ----------------------------------------------------------------------------------
     def send(self, realm: str, source: Address, destination: Address, data: bytes) -> None:

@@ -9,6 +9,8 @@ from offhook.engine.actions import Open
 from offhook.runtime.counters import Counters, Gauges
 from offhook.runtime.network import Sink
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.records import Question
+from tests.unit.names import from_names
 
 __all__ = ["FakeNetwork"]
 
@@ -74,8 +76,8 @@ class FakeNetwork:
     def close(self, flow: Flow) -> None:
         self.closed.append(flow)
 
-    def resolve(self, ticket: int, host: str) -> None:
-        self.sink.resolved(ticket, self._names.get(host, ()))
+    def resolve(self, ticket: int, questions: Sequence[Question]) -> None:
+        self.sink.resolved(ticket, from_names(self._names, questions))
 
     def connections(self) -> Sequence[Flow]:
         return ()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from offhook.cli import link as module
 from offhook.cli.link import Link, NoAnswerError, link_over
 from offhook.message import parse_uri
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.records import Question
 from tests.unit.cli.fake_network import FakeNetwork
+from tests.unit.names import with_addresses
 
 OK = b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -65,14 +69,14 @@ async def test_no_way_is_one_line(uri: str, says: str) -> None:
 
 async def test_a_network_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     class Silent(FakeNetwork):
-        def resolve(self, ticket: int, host: str) -> None:
+        def resolve(self, ticket: int, questions: Sequence[Question]) -> None:
             """Never."""
 
     monkeypatch.setattr(module, "OPEN_SECONDS", 0.0)
     async with link_over(Silent()) as link:
         with pytest.raises(NoAnswerError, match="no answer within 0 s"):
             await link.connect(parse_uri("sip:h.example"))
-        link.resolved(1, ["192.0.2.1"])  # too late, and no fault
+        link.resolved(1, with_addresses("192.0.2.1"))  # too late, and no fault
 
 
 async def test_octets_of_a_stream_are_cut_into_messages() -> None:

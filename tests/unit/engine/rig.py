@@ -14,6 +14,7 @@ from offhook.proxy.response_context import Fork
 from offhook.proxy.target import ForkRequest, Target
 from offhook.testing.builders import build_request, build_response
 from offhook.transport.flow import Address, Flow, Listener
+from tests.unit.names import from_names
 
 CALLER: Address = ("198.51.100.1", 5060)
 CALLEE: Address = ("198.51.100.2", 5060)
@@ -111,7 +112,7 @@ class Rig:
                 elif isinstance(action, Open):
                     self._open(action)
                 elif isinstance(action, Resolve):
-                    found = self.names.get(action.host, ())
+                    found = from_names(self.names, action.questions)
                     self.engine.resolved(action.ticket, found, self.now)
                 elif isinstance(action, Close):
                     self.closed.append(action.flow)

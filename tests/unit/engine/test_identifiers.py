@@ -42,3 +42,14 @@ def test_a_to_tag_cannot_be_guessed_without_the_key() -> None:
     assert identifiers().to_tag(core()) == identifiers(boot="other").to_tag(core())
     assert identifiers().to_tag(core()) != identifiers(key=b"x" * 32).to_tag(core())
     assert identifiers().to_tag(core()) != identifiers().to_tag(core(branch="z9hG4bKy"))
+
+
+def test_draws_are_the_same_for_one_call_and_even_over_calls() -> None:
+    made = Identifiers(EngineSettings(key=b"k" * 32, boot="b"))
+    one, other = made.draws("call", "h.test"), made.draws("call", "h.test")
+    assert [one() for _ in range(5)] == [other() for _ in range(5)]
+    numbers = [made.draws(f"call{each}", "h.test")() for each in range(2_000)]
+    assert 0.0 <= min(numbers) < 0.01
+    assert 0.99 < max(numbers) < 1.0
+    assert abs(sum(numbers) / len(numbers) - 0.5) < 0.02
+    assert made.draws("call", "i.test")() != made.draws("call", "h.test")()

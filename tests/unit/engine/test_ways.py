@@ -10,7 +10,9 @@ from offhook.engine.actions import Action, Open, Resolve
 from offhook.engine.ways import MAX_REMEMBERED, Ways
 from offhook.transport.flow import Flow, Listener
 from offhook.transport.next_hop import NextHop
+from offhook.transport.records import Kind, Question
 from tests.unit.engine.rig import CALLEE, TCP, TLS, Rig, datagram
+from tests.unit.names import with_addresses
 
 HOP = NextHop("UDP", *CALLEE, literal=True, server_name="")
 
@@ -27,8 +29,8 @@ class Seeker:
     def way_failed(self, status: int, now: float) -> None:
         self.told.append(status)
 
-    def resolved(self, addresses: Sequence[str], now: float) -> None:
-        self.told.append(tuple(addresses))
+    def resolved(self, hops: Sequence[NextHop], now: float) -> None:
+        self.told.append(tuple(hop.host for hop in hops))
 
 
 def fresh() -> tuple[Ways, list[Action], Seeker]:
@@ -156,12 +158,12 @@ def test_the_profile_of_a_flow_name(name: str, profile: str) -> None:
 
 def test_names_are_looked_up() -> None:
     ways, actions, seeker = fresh()
-    ways.look_up(seeker, "desk.test")
+    ways.look_up(seeker, "p", NextHop("UDP", "desk.test", 5060, False, ""), float)
     (action,) = actions
     assert isinstance(action, Resolve)
-    assert action.host == "desk.test"
-    ways.resolved(action.ticket, ["192.0.2.7"], 0.0)
-    ways.resolved(action.ticket, ["192.0.2.8"], 0.0)  # an answer comes once
+    assert action.questions == (Question(Kind.ADDRESSES, "desk.test"),)
+    ways.resolved(action.ticket, with_addresses("192.0.2.7"), 0.0)
+    ways.resolved(action.ticket, with_addresses("192.0.2.8"), 0.0)  # an answer comes once
     assert seeker.told == [("192.0.2.7",)]
 
 

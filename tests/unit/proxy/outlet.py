@@ -11,7 +11,10 @@ from offhook.proxy.response_context import Fork, ResponseContext
 from offhook.proxy.target import Outcome
 from offhook.testing.builders import build_request, build_response
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.locate import expand, questions
 from offhook.transport.next_hop import NextHop
+from offhook.transport.standing import Standing
+from tests.unit.names import from_names
 
 INVITE = build_request("INVITE", "sip:bob@example.com")
 LISTENER = Listener("p", "UDP", "192.0.2.1", 5060)
@@ -30,6 +33,7 @@ class Outlet:
         self.dead: set[str] = set()  # hosts that refuse, flows that are gone
         self.names = dict(names or {})
         self.now = 0.0
+        self.standing = Standing()
         self.finished_contexts = 0
         self._timers: list[tuple[float, int, Branch | Fork, int]] = []
         self._count = 0
@@ -71,9 +75,10 @@ class Outlet:
         else:
             branch.flow_ready(_flow(hop.host), now)
 
-    def resolve(self, branch: Branch, host: str, now: float) -> None:
-        self.log.append(("resolve", host))
-        branch.resolved(self.names.get(host, ()), now)
+    def resolve(self, branch: Branch, hop: NextHop, now: float) -> None:
+        self.log.append(("resolve", hop.host))
+        answers = from_names(self.names, questions(hop))
+        branch.resolved(expand(hop, answers, ("UDP",), float), now)
 
     # sending --------------------------------------------------------------------------------------
     def send(self, branch: Branch, flow: Flow, now: float) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.proxy.branch import GIVE_UP, SILENCE, Branch
+from offhook.proxy.branch import GIVE_UP, SILENCE, Branch, retry_after
 from offhook.proxy.response_context import Fork, ResponseContext
 from offhook.proxy.target import ForkRequest, Target
+from offhook.transport.next_hop import NextHop
 from tests.unit.proxy.outlet import Outlet, response
 
 
@@ -166,7 +167,7 @@ def test_nothing_touches_a_branch_that_has_ended() -> None:
     fork.final(branch, response(486), 1.0)
     before = list(outlet.log)
     branch.way_failed(503, 2.0)
-    branch.resolved(["192.0.2.1"], 2.0)
+    branch.resolved([NextHop("UDP", "192.0.2.1", 5060, True, "")], 2.0)
     branch.timed_out(2.0)
     fork.provisional(branch, response(180), 2.0)
     fork.final(branch, response(404), 2.0)
@@ -182,3 +183,60 @@ def test_a_late_2xx_of_a_branch_that_ended_goes_up() -> None:
     outlet.advance(2.0)
     fork.final(branch, response(200), 3.0)
     assert outlet.of("up") == [200]
+
+
+def test_an_overloaded_server_leads_to_the_next_and_is_remembered() -> None:
+    outlet = Outlet(names={"desk.test": ["192.0.2.1", "192.0.2.2"]})
+    _, branch = start(Target("sip:x@desk.test"), outlet)
+    busy = response(503, headers=[("Retry-After", "60 (later)")])
+    assert branch.overloaded(busy, 1.0)
+    assert hosts(outlet) == ["192.0.2.1", "192.0.2.2"]
+    assert not branch.overloaded(busy, 2.0)  # the last one's answer counts
+    assert not branch.ended
+    first = NextHop("UDP", "192.0.2.1", 5060, True, "")
+    assert outlet.standing.avoided(first, 60.9)
+    assert not outlet.standing.avoided(first, 61.1)
+
+
+def test_a_503_of_an_address_is_an_answer_like_others() -> None:
+    outlet = Outlet()
+    _, branch = start(Target("sip:x@192.0.2.9"), outlet)
+    assert not branch.overloaded(response(503), 1.0)
+    assert len(outlet.standing) == 0
+
+
+def test_nobody_tries_on_for_a_caller_who_left() -> None:
+    outlet = Outlet(names={"desk.test": ["192.0.2.1", "192.0.2.2"]})
+    _, branch = start(Target("sip:x@desk.test"), outlet)
+    branch.drop("", 1.0)
+    assert not branch.overloaded(response(503), 2.0)
+    assert hosts(outlet) == ["192.0.2.1"]
+
+
+def test_a_refused_try_does_not_shorten_the_patience_with_the_next() -> None:
+    outlet = Outlet(names={"desk.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"]})
+    _, branch = start(Target("sip:x@desk.test"), outlet)
+    outlet.advance(3.0)
+    branch.way_failed(503, 3.0)
+    outlet.advance(GIVE_UP)
+    assert hosts(outlet) == ["192.0.2.1", "192.0.2.2"]
+    outlet.advance(3.0 + GIVE_UP)
+    assert hosts(outlet) == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+
+def test_what_failed_is_tried_last_by_the_next_call() -> None:
+    outlet = Outlet(names={"desk.test": ["192.0.2.1", "192.0.2.2"]})
+    outlet.dead = {"192.0.2.1"}
+    start(Target("sip:x@desk.test"), outlet)
+    outlet.dead = set()
+    start(Target("sip:x@desk.test"), outlet)
+    assert hosts(outlet) == ["192.0.2.2", "192.0.2.2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("120", 120.0), ("18000;duration=3600", 18000.0), ("5 (maintenance)", 5.0), ("soon", 0.0)],
+)
+def test_reading_a_retry_after(text: str, seconds: float) -> None:
+    assert retry_after(response(503, headers=[("Retry-After", text)])) == seconds
+    assert retry_after(response(503)) == 0.0

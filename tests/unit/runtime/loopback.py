@@ -18,6 +18,7 @@ from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.transport.flow import Address, Flow, Listener
+from offhook.transport.records import Answer
 
 PATIENCE = 3.0  # seconds until a test gives up
 
@@ -59,8 +60,8 @@ class Recorder:
     def send_failed(self, flow: Flow) -> None:
         self.unreachable.append(flow)
 
-    def resolved(self, ticket: int, addresses: Sequence[str]) -> None:
-        self.addresses[ticket] = addresses
+    def resolved(self, ticket: int, answers: Sequence[Answer]) -> None:
+        self.addresses[ticket] = answers[0].addresses
 
     def flush(self) -> None:
         self.flushes += 1

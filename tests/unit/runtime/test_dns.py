@@ -21,6 +21,7 @@ from offhook.runtime import dns as subject
 from offhook.runtime.counters import Counters
 from offhook.runtime.dns import Resolver
 from offhook.transport.flow import Address
+from offhook.transport.records import NOTHING, Answer, Kind, Naptr, Question, Srv
 from tests.unit.runtime.loopback import Story, dead_port
 
 Zone = dict[tuple[str, str], tuple[int, list[str]]]  # (name, type): TTL, records
@@ -32,7 +33,15 @@ ZONE: Zone = {
     ("six.example.", "AAAA"): (300, ["2001:db8::6"]),
     ("alias.example.", "CNAME"): (300, ["both.example."]),
     ("empty.example.", "TXT"): (300, ['"nothing"']),
+    ("both.example.", "NAPTR"): (300, ['50 10 "s" "SIP+D2U" "" _sip._udp.both.example.']),
+    ("_sip._udp.both.example.", "SRV"): (300, ["1 2 5070 Sip1.Both.example.", "2 0 5060 ."]),
+    ("loop.example.", "CNAME"): (300, ["loop.example."]),
 }
+
+NAPTR = Question(Kind.NAPTR, "both.example")
+SRV = Question(Kind.SRV, "_sip._udp.both.example.")
+POINTER = Answer(naptr=(Naptr(50, 10, "s", "SIP+D2U", "_sip._udp.both.example"),))
+SERVERS = Answer(srv=(Srv(1, 2, 5070, "sip1.both.example"), Srv(2, 0, 5060, "")))
 
 
 class NameServer(asyncio.DatagramProtocol):
@@ -102,11 +111,17 @@ async def resolver(
             await made.close()
 
 
-async def ask(made: Resolver, host: str) -> tuple[str, ...]:
-    """The answer to one look-up."""
-    answer: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
-    made.resolve(host, lambda addresses: answer.set_result(tuple(addresses)))
+async def ask_all(made: Resolver, *questions: Question) -> Sequence[Answer]:
+    """The answers to one look-up."""
+    answer: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
+    made.resolve(questions, answer.set_result)
     return await answer
+
+
+async def ask(made: Resolver, host: str) -> tuple[str, ...]:
+    """The addresses of a name."""
+    (answer,) = await ask_all(made, Question(Kind.ADDRESSES, host))
+    return answer.addresses
 
 
 @pytest.mark.parametrize(
@@ -120,6 +135,7 @@ async def ask(made: Resolver, host: str) -> tuple[str, ...]:
         ("empty.example", ()),
         ("absent.example", ()),
         ("broken.example", ()),
+        ("loop.example", ()),
     ],
 )
 def test_answers(run: Story, host: str, expected: tuple[str, ...]) -> None:
@@ -153,9 +169,9 @@ def test_what_needs_no_name_server_is_answered_at_once(
 
     async def story() -> None:
         async with resolver(hosts=hosts) as (made, server, _):
-            answers: list[tuple[str, ...]] = []
-            made.resolve(host, lambda addresses: answers.append(tuple(addresses)))
-            assert answers == [expected]
+            answers: list[Sequence[Answer]] = []
+            made.resolve([Question(Kind.ADDRESSES, host)], answers.append)
+            assert answers == [[Answer(addresses=expected)]]
             assert not server.asked
 
     run(story())
@@ -168,6 +184,90 @@ def test_names_that_cannot_be_asked_for(run: Story, host: str) -> None:
     async def story() -> None:
         async with resolver() as (made, _, _):
             assert await ask(made, host) == ()
+
+    run(story())
+
+
+def test_services_and_servers(run: Story) -> None:
+    async def story() -> None:
+        async with resolver() as (made, server, _):
+            nobody = Question(Kind.SRV, "_sip._tcp.both.example")
+            expected = [POINTER, SERVERS, NOTHING]
+            for _ in range(2):
+                answers = await ask_all(made, NAPTR, SRV, nobody)
+                assert [set(each.srv) for each in answers] == [set(each.srv) for each in expected]
+                assert [each.naptr for each in answers] == [each.naptr for each in expected]
+            assert len(server.asked) == 3
+
+    run(story())
+
+
+def test_a_name_of_the_hosts_file_has_no_services(run: Story, tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("10.0.0.1 pbx\n")
+
+    async def story() -> None:
+        async with resolver(hosts=hosts) as (made, server, _):
+            asked = [Question(Kind.NAPTR, "pbx"), Question(Kind.SRV, "_sip._udp.pbx")]
+            assert await ask_all(made, *asked) == [NOTHING, NOTHING]
+            assert not server.asked
+
+    run(story())
+
+
+def test_servers_do_not_wait_long_for_what_else_was_asked(
+    run: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "STRAGGLER", 0.05)
+
+    async def story() -> None:
+        async with resolver(["SRV _sip._tcp.both.example.", "absent.example."]) as (made, _, _):
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            silent = Question(Kind.SRV, "_sip._tcp.both.example")
+            first, second = await ask_all(made, SRV, silent)
+            assert set(first.srv) == set(SERVERS.srv)
+            assert second == NOTHING
+            assert loop.time() - began < 0.4
+
+    run(story())
+
+
+def test_an_old_answer_stands_in_for_a_silent_server(
+    run: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "SHORTEST", 0.0)
+    monkeypatch.setattr(subject, "STALE_PATIENCE", 0.1)
+
+    async def story() -> None:
+        async with resolver() as (made, server, counters):
+            assert await ask(made, "four.example") == ("192.0.2.4",)
+            server.mute = ["four.example."]
+            began = asyncio.get_running_loop().time()
+            assert await ask(made, "four.example") == ("192.0.2.4",)
+            assert asyncio.get_running_loop().time() - began < 0.4
+            asked = len(server.asked)
+            assert await ask(made, "four.example") == ("192.0.2.4",)
+            assert len(server.asked) == asked  # not asked again for a while
+            assert counters.lookups_stale == 1
+
+    run(story())
+
+
+def test_one_dead_domain_leaves_room_for_others(
+    run: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "PER_DOMAIN", 2)
+
+    async def story() -> None:
+        mute = [f"{name}.dead.example." for name in "abc"]
+        async with resolver(mute, deadline=0.2) as (made, _, counters):
+            waiting = [asyncio.ensure_future(ask(made, f"{name}.dead.example")) for name in "ab"]
+            await asyncio.sleep(0)
+            assert await ask(made, "c.dead.example") == ()
+            assert counters.lookups_refused == 1
+            assert set(await ask(made, "both.example")) >= {"192.0.2.1"}
+            assert await asyncio.gather(*waiting) == [(), ()]
 
     run(story())
 
@@ -258,9 +358,9 @@ def test_look_ups_and_memory_are_bounded(run: Story, monkeypatch: pytest.MonkeyP
 
 def test_closing_answers_nobody(run: Story) -> None:
     async def story() -> None:
-        answers: list[Sequence[str]] = []
+        answers: list[Sequence[Answer]] = []
         async with resolver(["hole.example."]) as (made, _, _):
-            made.resolve("hole.example", answers.append)
+            made.resolve([Question(Kind.ADDRESSES, "hole.example")], answers.append)
             await asyncio.sleep(0)
         assert answers == []
 

@@ -18,6 +18,7 @@ from offhook.runtime.driver import Driver
 from offhook.testing.builders import build_request, build_response
 from offhook.testing.loop import run_virtual
 from offhook.transport import Flow, Listener
+from offhook.transport.records import Answer
 from tests.unit.recording_network import RecordingNetwork
 
 CALLER = ("198.51.100.1", 5060)
@@ -249,7 +250,7 @@ class Faulty(Engine):
     def open_failed(self, ticket: int, now: float) -> None:
         raise ValueError("open_failed")
 
-    def resolved(self, ticket: int, addresses: Sequence[str], now: float) -> None:
+    def resolved(self, ticket: int, answers: Sequence[Answer], now: float) -> None:
         raise ValueError("resolved")
 
     def flow_lost(self, flow: Flow, reason: str, now: float) -> None:

@@ -17,6 +17,7 @@ from offhook.errors import StartError, UsageError
 from offhook.runtime.network import Network
 from offhook.runtime.sockets import SocketNetwork
 from offhook.transport.flow import Address, Flow, Listener
+from offhook.transport.records import Kind, Question
 from tests.unit.runtime.loopback import (
     Story,
     datagram_peer,
@@ -190,7 +191,7 @@ def test_an_answer_at_once_is_flushed_in_the_next_turn(run: Story) -> None:
             await sockets.listen(listener("UDP"))
             for ticket in range(3):
                 sockets.open(Open(ticket, "internal", "UDP", ("127.0.0.1", 9)))
-            sockets.resolve(3, "192.0.2.1")
+            sockets.resolve(3, [Question(Kind.ADDRESSES, "192.0.2.1")])
             assert len(sink.opened) == 3
             assert sink.addresses == {3: ("192.0.2.1",)}
             assert sink.flushes == 0
@@ -203,7 +204,7 @@ def test_an_answer_at_once_is_flushed_in_the_next_turn(run: Story) -> None:
 def test_names_are_answered_through_the_sink(run: Story) -> None:
     async def story() -> None:
         async with network() as (sockets, sink):
-            sockets.resolve(7, "localhost")
+            sockets.resolve(7, [Question(Kind.ADDRESSES, "localhost")])
             await sink.until(lambda: 7 in sink.addresses)
             assert "127.0.0.1" in sink.addresses[7]
 

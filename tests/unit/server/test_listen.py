@@ -11,6 +11,7 @@ from offhook.server.listen import (
     parse_address,
     parse_destination,
     parse_listener,
+    parse_name_server,
 )
 from offhook.transport import Listener
 
@@ -107,3 +108,32 @@ def test_reads_addresses() -> None:
 def test_refuses_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match=r"HOST:PORT|address|above"):
         parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.53", ("192.0.2.53", 53)),
+        ("127.0.0.1:5353", ("127.0.0.1", 5353)),
+        ("[::1]", ("::1", 53)),
+        ("[2001:db8::53]:5353", ("2001:db8::53", 5353)),
+    ],
+)
+def test_name_servers(text: str, address: tuple[str, int]) -> None:
+    assert parse_name_server(text) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("::1", "needs brackets"),
+        ("dns.example", "is not an IP address"),
+        ("", "is not an IP address"),
+        ("127.0.0.1:0", "port from 1"),
+        ("127.0.0.1:99999", "above 65535"),
+        ("127.0.0.1:x", "not a number"),
+    ],
+)
+def test_texts_that_are_no_name_server(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse_name_server(text)

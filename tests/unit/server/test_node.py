@@ -19,6 +19,7 @@ from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.config import load_text
 from offhook.server.node import Node
+from offhook.server.schema import Config
 from offhook.testing.builders import build_request
 from offhook.testing.loop import run_virtual
 from tests.interop.harness.certificates import Authority
@@ -55,9 +56,10 @@ class Stage:
         self.exchange = exchange or Exchange()
         self.node = Node(load_text(text, Path("/etc/offhook")), self.exchange, self._network)
 
-    def _network(self, tls: Tls, origins: Origins) -> RecordingNetwork:
+    def _network(self, config: Config, tls: Tls, origins: Origins) -> RecordingNetwork:
         self.tls.append(tls)
         self.origins = origins
+        assert config.domains
         return self.network
 
     def receive(self, method: str, uri: str = "sip:bob@example.com", **more: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.server.schema import Admin, Config, Profile, Storage, digest_of
+from offhook.server.schema import Admin, Config, Dns, Profile, Storage, digest_of
 from offhook.transport import Listener
 
 
@@ -70,3 +70,16 @@ def test_effective_values_are_plain_json_with_their_origin() -> None:
     assert effective["admin.socket"] == ("offhook.sock", "default")
     assert effective["tls.ca"] == (None, "default")
     assert "profiles.internal.listen" in effective
+
+
+def test_name_servers_have_a_port() -> None:
+    dns = Dns(servers=("192.0.2.53", "[::1]:5353"))
+    assert dns.addresses() == (("192.0.2.53", 53), ("::1", 5353))
+    with pytest.raises(ValueError, match="not an IP address"):
+        Dns(servers=("dns.example",))
+
+
+@pytest.mark.parametrize("deadline", [0, 11])
+def test_a_question_has_between_one_and_ten_seconds(deadline: int) -> None:
+    with pytest.raises(ValueError, match="deadline"):
+        Dns(deadline=deadline)

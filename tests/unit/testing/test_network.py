@@ -13,6 +13,7 @@ from offhook.testing.loop import run_virtual
 from offhook.testing.network import CONNECT_DEADLINE, VirtualNetwork
 from offhook.testing.wire import EPOCH, Link, Wire
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.records import NOTHING, Answer, Kind, Naptr, Question, Srv
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -42,8 +43,8 @@ class Sink:
     def send_failed(self, flow: Flow) -> None:
         self.told.append(("send failed", flow))
 
-    def resolved(self, ticket: int, addresses: Sequence[str]) -> None:
-        self.told.append(("resolved", ticket, tuple(addresses)))
+    def resolved(self, ticket: int, answers: Sequence[Answer]) -> None:
+        self.told.append(("resolved", ticket, *answers))
 
     def flush(self) -> None:
         self.flushes += 1
@@ -162,11 +163,23 @@ def test_a_closed_port_is_told() -> None:
 
 def test_names_are_those_of_the_wire() -> None:
     async def story(here: VirtualNetwork, sink: Sink, _t: VirtualNetwork, _o: Sink) -> None:
+        server = Srv(1, 0, 5060, "desk.test")
+        pointer = Naptr(1, 0, "s", "SIP+D2U", "_sip._udp.desk.test")
         here.wire.names["desk.test"] = ["192.0.2.7"]
-        here.resolve(1, "desk.test")
-        here.resolve(2, "nobody.test")
+        here.wire.services["_sip._udp.desk.test"] = [server]
+        here.wire.pointers["desk.test"] = [pointer]
+        asked = [(Kind.ADDRESSES, "desk.test"), (Kind.SRV, "_sip._udp.desk.test")]
+        asked += [(Kind.NAPTR, "desk.test"), (Kind.ADDRESSES, "nobody.test")]
+        here.resolve(1, [Question(*each) for each in asked])
         await asyncio.sleep(1)
-        assert sink.told == [("resolved", 1, ("192.0.2.7",)), ("resolved", 2, ())]
+        here.wire.lost_names.add("desk.test")
+        here.resolve(2, [Question(Kind.ADDRESSES, "desk.test")])
+        await asyncio.sleep(1)
+        answers = [Answer(addresses=("192.0.2.7",)), Answer(srv=(server,))]
+        answers += [Answer(naptr=(pointer,)), NOTHING]
+        assert sink.told == [("resolved", 1, *answers)]
+        await asyncio.sleep(here.wire.name_deadline)
+        assert sink.told[1:] == [("resolved", 2, NOTHING)]
 
     play(story)
 
