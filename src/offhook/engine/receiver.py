@@ -1,5 +1,5 @@
 """What arrives: messages told apart and given to those who deal with them (RFC 3261 16.3, 17.2.3,
-18.1.2, 18.2.1)."""
+18.1.2, 18.2.1; RFC 5626 8 for STUN)."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.table import server_key
 from offhook.transport.flow import Flow
+from offhook.transport.stun import FIRST_OF_SIP, answer, looks_like_stun, read_binding, refuse
 from offhook.transport.via import stamp
 
 __all__ = ["Receiver"]
@@ -73,8 +74,21 @@ class Receiver:
         if flow.local not in self._hit:
             self._hit.add(flow.local)
             learn_own(self._routes, flow)
-        if len(data) > SHORTEST:
+        if data and data[0] < FIRST_OF_SIP and looks_like_stun(data):
+            self._stun(flow, data)
+        elif len(data) > SHORTEST:
             self._message(flow, data, now)
+
+    def _stun(self, flow: Flow, data: bytes) -> None:
+        """The keep-alive of a phone over UDP (RFC 5626 8): it is told its address."""
+        request = read_binding(data)
+        if request is None:
+            self._counters.malformed += 1
+            return
+        self._counters.stun += 1
+        if request.wants_answer:
+            reply = refuse(request) if request.unknown else answer(request, flow.remote)
+            self._parts.actions.append(Send(flow, reply))
 
     def _stream(self, flow: Flow, data: bytes, now: float) -> None:
         if not self._parts.ways.alive(flow):

@@ -43,7 +43,7 @@ METHODS = (
     "PUBLISH",
 )
 ALLOW = ("Allow", ", ".join(METHODS))
-SUPPORTED = frozenset({"path"})  # option tags that a user agent may require of us
+SUPPORTED = frozenset({"outbound", "path"})  # option tags that a user agent may require of us
 _OPTIONS = OwnReply(
     200,
     "",

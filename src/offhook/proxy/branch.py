@@ -35,6 +35,9 @@ TIMER_C = 185.0  # RFC 3261 16.6 step 11: over three minutes
 # seconds: long timers are looked at this often, so that a timer never keeps a finished call in
 # memory for minutes
 CHECK = 16.0
+# final answers after which the next flow of the same phone is tried (RFC 5626 7, 5627 6.1): an edge
+# that did not reach it gives them, every other one is the phone's
+FLOW_FAILED = frozenset({408, 430})
 SILENCE = 32.0  # 64*T1 after our CANCEL a branch counts as ended (RFC 3261 9.1)
 
 
@@ -264,6 +267,21 @@ class Branch:
             self.end(487 if self.unwanted else 408, None, now)
         else:
             self.drop("", now)  # RFC 3261 16.8: CANCEL, then wait for the 487
+
+    def refused(self, response: Message, now: float) -> None:
+        """A final response of 300 or above to the current try: the end, unless the edge proxy of a
+        phone says that this flow is dead and there is another one."""
+        status = response.status
+        if status in FLOW_FAILED and self.target.origin and not self.early and not self.unwanted:
+            if self.ways:
+                self.status = 0
+                self.hops = None  # other addresses of that edge know no better
+                self._try_hop(480 if status == 430 else status, now)
+                return
+            if status == 430:
+                self.end(480, None, now)  # which flow failed is between the edge and us
+                return
+        self.end(status, response, now)
 
     # its end -------------------------------------------------------------------------------------
     def drop(self, reason: str, now: float) -> None:

@@ -63,7 +63,8 @@ def read(
 
     `aor` is the canonical address-of-record where the caller has mapped it, else it is taken from
     To. `flow` is the name of the flow that the request came by, `by_flow` whether the phone is to
-    be reached by that flow alone. Raises PeerError (400).
+    be reached by that flow alone; a phone that uses outbound always is (RFC 5626 7), one behind an
+    edge never. Raises PeerError (400).
     """
     core = message.core()
     call_id = core.call_id
@@ -197,6 +198,7 @@ def _read_path(registration: Registration, message: Message) -> None:
     if not all(value.uri.is_sip for value in values):
         raise PeerError(400, "Bad Path")
     registration.path = tuple([str(value) for value in values])
+    registration.by_flow = False  # the edge can be connected to again; only the phone cannot
     _refuse_unless_utf8(*registration.path)
     if sum(map(len, registration.path)) > MAX_PATH:
         raise PeerError(400, "Path Too Long")
@@ -220,6 +222,8 @@ def _read_outbound(registration: Registration, message: Message) -> None:
     path = message.typed(PATH)
     if first_hop or (path and "ob" in path[-1].uri.parameters):
         registration.outbound = supported
+        if first_hop and supported:
+            registration.by_flow = True  # RFC 5626 7: requests take this flow, and no other way
         return
     for contact in contacts:
         contact.reg_id = 0

@@ -21,7 +21,7 @@ class RegistrarPolicy:
     default: int = 3600  # if the request names none
     max_contacts: int = 10  # of one address-of-record: forks stay small
     require_path_support: bool = False  # 420 to a Path without `Supported: path` (RFC 3327 5.3)
-    outbound: bool = False  # honour reg-id (RFC 5626); the listeners must answer its keep-alives
+    outbound: bool = True  # honour reg-id (RFC 5626): our listeners answer its keep-alives
 
 
 @dataclass(slots=True)

@@ -103,7 +103,7 @@ def test_options_to_the_server_needs_no_account() -> None:
         assert answer.status == 200
         assert answer.get("allow") == ALLOW[1]
         assert answer.get("accept") == "application/sdp"
-        assert answer.get("supported") == "path"
+        assert answer.get("supported") == "outbound, path"
 
 
 def test_options_requires_what_we_lack() -> None:
