@@ -108,10 +108,11 @@ class DialogRoutes:
 
     def at_us(self, incoming: Incoming) -> bool:
         """True if the Request-URI of an in-dialog request names one of our domains: the application
-        has to look it up."""
-        if incoming.next_route:
-            return False
+        has to look it up. Where the Route goes on elsewhere it need not, except for what only we
+        can tell the phone of: a GRUU (RFC 5627 6.1)."""
         text = incoming.message.uri
+        if incoming.next_route and ";gr" not in text:
+            return False
         found = self._at_us.get(text)
         if found is None:
             uri = split_route_uri(text.partition("?")[0])

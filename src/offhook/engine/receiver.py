@@ -152,14 +152,29 @@ class Receiver:
         if self._proxy_checks(incoming, now):
             if not self._routes.allowed(incoming):
                 self._refuse(incoming, Fault(403, "Not of This Dialog"), now)
-            elif incoming.token is not None and not self._routes.at_us(incoming):
-                self._relay(incoming, now)
-            else:
-                self._parts.events.append(RequestReceived(incoming))
+                return
+            if incoming.token is not None:
+                self._keep_credentials(message)
+                if not self._needs_look_up(incoming):
+                    self._relay(incoming, now)
+                    return
+            self._parts.events.append(RequestReceived(incoming))
+
+    def _needs_look_up(self, incoming: Incoming) -> bool:
+        """True if the token of an in-dialog request does not say how its end is reached now."""
+        return self._routes.at_us(incoming) or self._stranded(incoming)
+
+    def _stranded(self, incoming: Incoming) -> bool:
+        """True if the connection to the end that a request goes to is gone: its phone may have
+        registered over another one since."""
+        token = incoming.token
+        if token is None or incoming.next_route or not (token.caller.flow or token.callee.flow):
+            return False
+        name = token.destination(incoming.core.from_tag).flow
+        return bool(name) and name[:4] != "udp/" and not self._parts.ways.named(name)
 
     def _relay(self, incoming: Incoming, now: float) -> None:
         """A request of a dialog that was routed here goes on by its route set."""
-        self._keep_credentials(incoming.message)
         target = dialog_target(incoming)
         if incoming.token is not None and incoming.token.stateless:
             StatelessRelay(self._parts, incoming, target).start(now)
@@ -246,7 +261,7 @@ class Receiver:
             return
         incoming = Incoming(message, core, flow, "")
         self._routes.read(incoming)
-        at_us = self._routes.at_us(incoming)
+        at_us = self._routes.at_us(incoming) or self._stranded(incoming)
         known = incoming.token is not None
         shown = not known and "ACK" in self.unmatched
         stray = not known and (self._is_ours(core) or not (at_us or shown))

@@ -13,6 +13,7 @@ from functools import lru_cache
 from offhook.errors import PeerError
 from offhook.message import Message, NameAddr, Uri
 from offhook.message.headers import CONTACT, PATH, SUPPORTED, TO, VIA
+from offhook.registrar.gruu import Gruus
 from offhook.registrar.registration import (
     ContactRequest,
     Refusal,
@@ -43,6 +44,7 @@ _USUAL_CONTACT = re.compile(
     r"|((?:;[\w+.-]+(?:=(?:\"[^\"\\]*\"|[^\";,\s<>\\]+))?)*))\Z",
     re.ASCII,
 )
+_OURS = frozenset({"pub-gruu", "temp-gruu"})
 _PARAMETER = re.compile(r";([\w+.-]+)(?:=(\"[^\"\\]*\"|[^\";,\s<>\\]+))?", re.ASCII)
 _Q = re.compile(r"0(?:\.(\d{0,3}))?|1(?:\.0{0,3})?", re.ASCII)
 
@@ -57,14 +59,20 @@ def address_of_record(message: Message) -> Uri:
 
 
 def read(
-    message: Message, *, aor: str = "", policy: RegistrarPolicy, flow: str, by_flow: bool
+    message: Message,
+    *,
+    aor: str = "",
+    policy: RegistrarPolicy,
+    flow: str,
+    by_flow: bool,
+    gruus: Gruus | None = None,
 ) -> Registration:
     """Understand a REGISTER.
 
     `aor` is the canonical address-of-record where the caller has mapped it, else it is taken from
     To. `flow` is the name of the flow that the request came by, `by_flow` whether the phone is to
     be reached by that flow alone; a phone that uses outbound always is (RFC 5626 7), one behind an
-    edge never. Raises PeerError (400).
+    edge never. `gruus` makes the GRUUs for phones that take them. Raises PeerError (400).
     """
     core = message.core()
     call_id = core.call_id
@@ -91,6 +99,8 @@ def read(
         _read_path(registration, message)
     if policy.outbound:
         _read_outbound(registration, message)
+    if gruus is not None and "supported" in message.index and "gruu" in message.typed(SUPPORTED):
+        registration.gruus = gruus
     return registration
 
 
@@ -148,6 +158,8 @@ def _add(
             contact.q = _quality(value)
         elif lowered == "+sip.instance":
             contact.instance = value.strip('"')
+        elif lowered in _OURS:
+            pass  # RFC 5627 5.1: nobody can suggest a GRUU to us
         else:
             kept.append(f";{name}={value}" if value else f";{name}")
             if lowered == "reg-id" and policy.outbound and value.isdecimal() and len(value) < 10:

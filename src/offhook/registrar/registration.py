@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offhook.registrar.gruu import Gruus
+
 __all__ = ["ContactRequest", "Refusal", "RegistrarPolicy", "Registration"]
 
 
@@ -63,3 +65,4 @@ class Registration:
     show_path: bool = False  # the phone understands Path, so the 200 repeats it
     outbound: bool = False  # outbound processing applies (RFC 5626 6)
     refusal: Refusal | None = None
+    gruus: Gruus | None = None  # the phone takes GRUUs, and these make them (RFC 5627 5.2)

@@ -23,6 +23,7 @@ from offhook.exchange.keep_alive import KeepAlive
 from offhook.exchange.ping_schedule import KeepAlivePolicy
 from offhook.exchange.serving import Clock, Serving
 from offhook.registrar.binding import Binding
+from offhook.registrar.gruu import Gruus
 from offhook.registrar.registration import RegistrarPolicy
 from offhook.runtime.driver import Driver
 from offhook.server.listen import parse_listener
@@ -116,8 +117,8 @@ class SimulatedExchange:
         await self._add_accounts()
         serving = await self._serving(network)
         self.engine = serving.engine
-        bindings = FlowBindings(self.storage.bindings)
-        dispatcher = Dispatcher(serving, self.exchange.handlers, lambda flow: _drop(bindings, flow))
+        flows = serving.flows
+        dispatcher = Dispatcher(serving, self.exchange.handlers, lambda flow: _drop(flows, flow))
         self._dispatcher = dispatcher
         self.driver = Driver(self.engine, network, dispatcher, self.failures.append)
         self.exchange.bind(serving)
@@ -198,6 +199,8 @@ class SimulatedExchange:
             flush=self._flush,
             bindings=storage.bindings,
             immediate=storage.bindings,
+            flows=FlowBindings(storage.bindings),
+            gruus=Gruus(await storage.secret("gruu", 32)),
             accounts=storage.accounts,
             profiles={
                 name: _profile(name, profile, key, network.unix())
