@@ -6,7 +6,7 @@ from __future__ import annotations
 from offhook.auth.consumed import take_out
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Close, Send
-from offhook.engine.dialog_routes import DialogRoutes, dialog_target, learn_own
+from offhook.engine.dialog_routes import DialogRoutes, dialog_target, edge_target, learn_own
 from offhook.engine.events import AckReceived, Cancelled, RequestReceived
 from offhook.engine.forks import Forks
 from offhook.engine.incoming import Incoming
@@ -158,6 +158,13 @@ class Receiver:
                 if not self._needs_look_up(incoming):
                     self._relay(incoming, now)
                     return
+            elif incoming.edge is not None:
+                target = edge_target(incoming, incoming.edge)
+                self._forks.fork(incoming, ForkRequest(((target,),), decides=True), now)
+                return
+            elif incoming.forged:
+                self._refuse(incoming, Fault(403, "Flow Token Is Not Ours"), now)
+                return
             self._parts.events.append(RequestReceived(incoming))
 
     def _needs_look_up(self, incoming: Incoming) -> bool:

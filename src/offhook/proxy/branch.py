@@ -158,7 +158,9 @@ class Branch:
         if target.flow and self.outlet.find_flow(self, target.flow, now):
             return
         if target.by_flow:
-            self.way_failed(480, now)  # a dead connection: the phone has to come back by itself
+            self.way_failed(
+                target.gone, now
+            )  # a dead connection: the phone has to come back by itself
             return
         try:
             hop = next_hop_of(self._next_uri())
