@@ -13,6 +13,7 @@ import pytest
 from tests.interop.harness.certificates import Certificate
 from tests.interop.harness.endpoint import Account, Endpoint
 from tests.interop.harness.exchange import Exchange, Profile, Setup, serving
+from tests.interop.harness.linphone import Linphone
 from tests.interop.harness.phones import (
     CALLEE_TONE,
     CALLER_TONE,
@@ -35,7 +36,7 @@ class Stage:
     exchange: Exchange
     relay: Relay
     alice: Phone
-    bob: Phone
+    bob: Linphone
 
     def flow(self) -> str:
         """The far end of the flow that bob is bound to, "" while he is not registered."""
@@ -76,6 +77,7 @@ def stage(
         called = stack.enter_context(
             phone("linphonec", tmp_path, bob, behind, transport=transport, tone=CALLEE_TONE)
         )
+        assert isinstance(called, Linphone)
         calling.wait_registered()
         called.wait_registered()
         yield Stage(exchange, relay, calling, called)

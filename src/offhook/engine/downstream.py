@@ -27,7 +27,7 @@ from offhook.transport.next_hop import NextHop
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, split_route_uri
 
-__all__ = ["new_path", "DownstreamSide"]
+__all__ = ["DownstreamSide", "new_path", "new_routes"]
 
 
 class DownstreamSide:
