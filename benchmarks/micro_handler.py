@@ -20,7 +20,9 @@ from offhook.auth import Bans, DigestGuard, NonceRegistry
 from offhook.engine.events import Event, RequestReceived
 from offhook.exchange import Exchange, Profile, Reply, Request
 from offhook.exchange.dispatcher import Dispatcher
+from offhook.exchange.flow_bindings import FlowBindings
 from offhook.exchange.serving import Clock, Serving
+from offhook.registrar import Gruus
 from offhook.storage import MemoryStorage
 
 __all__ = ["main"]
@@ -60,6 +62,8 @@ def _dispatcher(memory: MemoryExchange, program: Exchange) -> Dispatcher:
         flush=lambda: None,
         bindings=storage.bindings,
         immediate=storage.bindings,
+        flows=FlowBindings(storage.bindings),
+        gruus=Gruus(bytes(32)),
         accounts=storage.accounts,
         profiles={"bench": Profile("bench", False, True, guard)},
         gateways={},

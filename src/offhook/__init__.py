@@ -13,7 +13,7 @@ from offhook.version import __version__
 
 if TYPE_CHECKING:
     from offhook.errors import CallerCancelled, NotServing, OffhookError
-    from offhook.exchange import Decision, Exchange, Fork, Outcome, Relay, Reply, Request
+    from offhook.exchange import Decision, Exchange, Fork, Outcome, Relay, Reply, Request, Target
 
 __all__ = [
     "CallerCancelled",
@@ -26,6 +26,7 @@ __all__ = [
     "Relay",
     "Reply",
     "Request",
+    "Target",
     "__version__",
 ]
 
@@ -40,6 +41,7 @@ _HOMES = {
     "Relay": "offhook.exchange",
     "Reply": "offhook.exchange",
     "Request": "offhook.exchange",
+    "Target": "offhook.exchange",
 }
 
 

@@ -106,7 +106,6 @@ def test_a_ringing_phone_answers_on_its_next_connection() -> None:
     run(story, delay=DELAY)
 
 
-@pytest.mark.xfail(strict=True, reason="a route token names the connection that the INVITE took")
 def test_a_dialog_follows_a_phone_to_its_next_connection() -> None:
     async def story(world: World) -> None:
         alice, bob = await pair(world, "TLS")

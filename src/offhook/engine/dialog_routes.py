@@ -12,6 +12,7 @@ from offhook.engine.incoming import Incoming
 from offhook.engine.settings import EngineSettings
 from offhook.message.interface import Core
 from offhook.message.message import Message
+from offhook.proxy.path_token import PathToken, is_path_token, unseal_path
 from offhook.proxy.route_token import unseal
 from offhook.proxy.target import Target
 from offhook.transport.flow import Flow
@@ -25,7 +26,7 @@ from offhook.transport.route_set import (
     split_route_uri,
 )
 
-__all__ = ["DialogRoutes", "dialog_target", "learn_own"]
+__all__ = ["DialogRoutes", "dialog_target", "edge_target", "learn_own"]
 
 REMEMBERED = 4096  # Request-URIs of dialogs; about 1 MB
 VIA_MARKS = 64  # listeners times local addresses that loops are looked for with
@@ -75,12 +76,24 @@ class DialogRoutes:
             return
         mine, incoming.next_route = own_routes(message, self._ours)
         incoming.drop_routes = len(mine)
+        if mine and is_path_token(mine[-1].user):
+            self._read_path(incoming, mine[-1].user)
+            return
         if mine and mine[0].user and core.route[:4] == "sip:":
             self._remember_place(mine[0])
         if _may_be_inside(core):
             for route in mine:
                 if route.user and incoming.token is None:
                     incoming.token = unseal(route.user, core.call_id, self._settings.key)
+
+    def _read_path(self, incoming: Incoming, user: str) -> None:
+        """A Route that was our Path: from the registrar, or from the phone itself, for which it
+        says nothing (RFC 5626 5.3)."""
+        edge = unseal_path(user, behind=incoming.next_route, key=self._settings.key)
+        if edge is None:
+            incoming.forged = True
+        elif edge.flow != incoming.flow.name and incoming.message.method != "REGISTER":
+            incoming.edge = edge
 
     def _remember_place(self, route: RouteUri) -> None:
         """What follows the user part in a Route of ours, spelled as we do."""
@@ -108,10 +121,11 @@ class DialogRoutes:
 
     def at_us(self, incoming: Incoming) -> bool:
         """True if the Request-URI of an in-dialog request names one of our domains: the application
-        has to look it up."""
-        if incoming.next_route:
-            return False
+        has to look it up. Where the Route goes on elsewhere it need not, except for what only we
+        can tell the phone of: a GRUU (RFC 5627 6.1)."""
         text = incoming.message.uri
+        if incoming.next_route and ";gr" not in text:
+            return False
         found = self._at_us.get(text)
         if found is None:
             uri = split_route_uri(text.partition("?")[0])
@@ -149,6 +163,18 @@ def dialog_target(incoming: Incoming) -> Target:
     end = token.destination(incoming.core.from_tag)
     bound = end.flow.startswith(("tls/", "ws/", "wss/")) and not incoming.next_route
     return Target(uri, profile=end.profile, flow=end.flow, by_flow=bound)
+
+
+def edge_target(incoming: Incoming, edge: PathToken) -> Target:
+    """Where a request goes that came by our Path: by the flow of the phone, or to the edge that is
+    nearer to it."""
+    return Target(
+        incoming.message.uri,
+        profile=edge.profile,
+        flow=edge.flow,
+        by_flow=not incoming.next_route and bool(edge.flow),
+        gone=430,  # RFC 5626 5.3.1: the registrar then tries another flow
+    )
 
 
 def learn_own(routes: DialogRoutes, flow: Flow) -> None:

@@ -10,11 +10,13 @@ from offhook.engine.parts import Parts
 from offhook.engine.settings import EngineSettings
 from offhook.engine.upstream import UpstreamSide
 from offhook.errors import OffhookError, PeerError
+from offhook.message.grammar import split_commas
 from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.proxy.branch import SILENCE, Branch
 from offhook.proxy.forwarding import RECORD_ROUTED, Forward, forward, record_routes
 from offhook.proxy.hop_by_hop import make_ack, make_cancel
+from offhook.proxy.path_token import path_value
 from offhook.proxy.route_token import End
 from offhook.proxy.target import Target
 from offhook.transaction.client_invite import ClientInvite
@@ -25,7 +27,7 @@ from offhook.transport.next_hop import NextHop
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, split_route_uri
 
-__all__ = ["DownstreamSide"]
+__all__ = ["DownstreamSide", "new_path", "new_routes"]
 
 
 class DownstreamSide:
@@ -101,7 +103,10 @@ class DownstreamSide:
         routes: list[str] = []
         if not incoming.core.to_tag and message.method in RECORD_ROUTED:
             routes = new_routes(self._parts.settings, incoming, branch.target, flow)
-        return forward(shared, branch.target, flow.via + name, routes)
+        path = (
+            new_path(self._parts.settings, incoming, flow) if message.method == "REGISTER" else ""
+        )
+        return forward(shared, branch.target, flow.via + name, routes, path=path)
 
     def send_cancel(self, branch: Branch, reason: str, now: float) -> None:
         """CANCEL the current try."""
@@ -178,7 +183,8 @@ class DownstreamSide:
     def send_failed(self, branch: Branch, now: float) -> None:
         """The flow of the current try refused it or is gone (RFC 3261 16.9)."""
         branch.status = 0
-        branch.way_failed(480 if branch.target.by_flow else 503, now)
+        target = branch.target
+        branch.way_failed(target.gone if target.by_flow else 503, now)
 
 
 class _Patience:
@@ -210,6 +216,15 @@ def _with_branch(request: Message, via: str) -> bytes:
     for value in reversed(vias):
         again.insert("via", value)
     return again.to_bytes()
+
+
+def new_path(settings: EngineSettings, incoming: Incoming, outside: Flow) -> str:
+    """We stay in the way to a phone whose REGISTER we pass on (RFC 3327 5.2, RFC 5626 5.1)."""
+    message = incoming.message
+    behind = bare_uri(next(iter(split_commas(message.get("path") or "")), ""))
+    vias = message.get_all("via")
+    first_hop = len(vias) == 1 and "," not in vias[0]
+    return path_value(incoming.flow, outside, behind=behind, first_hop=first_hop, key=settings.key)
 
 
 def new_routes(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from offhook.message.interface import Core
 from offhook.message.message import Message
+from offhook.proxy.path_token import PathToken
 from offhook.proxy.response_context import ResponseContext
 from offhook.proxy.route_token import RouteToken
 from offhook.transaction.server_invite import ServerInvite
@@ -39,7 +40,9 @@ class Incoming:
         "context",
         "core",
         "drop_routes",
+        "edge",
         "flow",
+        "forged",
         "handle",
         "invite",
         "key",
@@ -64,6 +67,9 @@ class Incoming:
         self.token: RouteToken | None = (
             None  # of our topmost Route, if it is valid: the request belongs to a dialog we routed
         )
+        # of the Path value that we put into a REGISTER: the request goes on by that phone's flow
+        self.edge: PathToken | None = None
+        self.forged = False  # it has a Route that claims to be such a Path value and is none
         self.drop_routes = 0  # leading Route values that are ours
         self.next_route = ""  # URI of the first that is not
         self.loop_hash = ""

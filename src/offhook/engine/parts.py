@@ -29,6 +29,7 @@ class Counters:
     stateless: int = 0  # requests and responses that were relayed without a transaction
     retransmissions: int = 0  # requests that came again
     refused_overload: int = 0
+    stun: int = 0  # binding requests on SIP ports: keep-alives of phones (RFC 5626 8)
     traffic: Traffic = field(default_factory=Traffic)
 
 

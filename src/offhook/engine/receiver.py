@@ -1,12 +1,12 @@
 """What arrives: messages told apart and given to those who deal with them (RFC 3261 16.3, 17.2.3,
-18.1.2, 18.2.1)."""
+18.1.2, 18.2.1; RFC 5626 8 for STUN)."""
 
 from __future__ import annotations
 
 from offhook.auth.consumed import take_out
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Close, Send
-from offhook.engine.dialog_routes import DialogRoutes, dialog_target, learn_own
+from offhook.engine.dialog_routes import DialogRoutes, dialog_target, edge_target, learn_own
 from offhook.engine.events import AckReceived, Cancelled, RequestReceived
 from offhook.engine.forks import Forks
 from offhook.engine.incoming import Incoming
@@ -29,6 +29,7 @@ from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.table import server_key
 from offhook.transport.flow import Flow
+from offhook.transport.stun import FIRST_OF_SIP, answer, looks_like_stun, read_binding, refuse
 from offhook.transport.via import stamp
 
 __all__ = ["Receiver"]
@@ -73,8 +74,21 @@ class Receiver:
         if flow.local not in self._hit:
             self._hit.add(flow.local)
             learn_own(self._routes, flow)
-        if len(data) > SHORTEST:
+        if data and data[0] < FIRST_OF_SIP and looks_like_stun(data):
+            self._stun(flow, data)
+        elif len(data) > SHORTEST:
             self._message(flow, data, now)
+
+    def _stun(self, flow: Flow, data: bytes) -> None:
+        """The keep-alive of a phone over UDP (RFC 5626 8): it is told its address."""
+        request = read_binding(data)
+        if request is None:
+            self._counters.malformed += 1
+            return
+        self._counters.stun += 1
+        if request.wants_answer:
+            reply = refuse(request) if request.unknown else answer(request, flow.remote)
+            self._parts.actions.append(Send(flow, reply))
 
     def _stream(self, flow: Flow, data: bytes, now: float) -> None:
         if not self._parts.ways.alive(flow):
@@ -139,14 +153,36 @@ class Receiver:
         if self._proxy_checks(incoming, now):
             if not self._routes.allowed(incoming):
                 self._refuse(incoming, Fault(403, "Not of This Dialog"), now)
-            elif incoming.token is not None and not self._routes.at_us(incoming):
-                self._relay(incoming, now)
-            else:
-                self._parts.events.append(RequestReceived(incoming))
+                return
+            if incoming.token is not None:
+                self._keep_credentials(message)
+                if not self._needs_look_up(incoming):
+                    self._relay(incoming, now)
+                    return
+            elif incoming.edge is not None:
+                target = edge_target(incoming, incoming.edge)
+                self._forks.fork(incoming, ForkRequest(((target,),), decides=True), now)
+                return
+            elif incoming.forged:
+                self._refuse(incoming, Fault(403, "Flow Token Is Not Ours"), now)
+                return
+            self._parts.events.append(RequestReceived(incoming))
+
+    def _needs_look_up(self, incoming: Incoming) -> bool:
+        """True if the token of an in-dialog request does not say how its end is reached now."""
+        return self._routes.at_us(incoming) or self._stranded(incoming)
+
+    def _stranded(self, incoming: Incoming) -> bool:
+        """True if the connection to the end that a request goes to is gone: its phone may have
+        registered over another one since."""
+        token = incoming.token
+        if token is None or incoming.next_route or not (token.caller.flow or token.callee.flow):
+            return False
+        name = token.destination(incoming.core.from_tag).flow
+        return bool(name) and name[:4] != "udp/" and not self._parts.ways.named(name)
 
     def _relay(self, incoming: Incoming, now: float) -> None:
         """A request of a dialog that was routed here goes on by its route set."""
-        self._keep_credentials(incoming.message)
         target = dialog_target(incoming)
         if incoming.token is not None and incoming.token.stateless:
             StatelessRelay(self._parts, incoming, target).start(now)
@@ -233,7 +269,7 @@ class Receiver:
             return
         incoming = Incoming(message, core, flow, "")
         self._routes.read(incoming)
-        at_us = self._routes.at_us(incoming)
+        at_us = self._routes.at_us(incoming) or self._stranded(incoming)
         known = incoming.token is not None
         shown = not known and "ACK" in self.unmatched
         stray = not known and (self._is_ours(core) or not (at_us or shown))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Open, Send
-from offhook.engine.downstream import new_routes
+from offhook.engine.downstream import new_path, new_routes
 from offhook.engine.parts import Parts
 from offhook.errors import MessageError
 from offhook.message.core import response_key
@@ -41,6 +41,7 @@ class StatelessRelay(StatelessForward):
         routes: list[str] = []
         if not core.to_tag and message.method in RECORD_ROUTED:
             routes = new_routes(parts.settings, incoming, target, flow, stateless=True)
+        path = new_path(parts.settings, incoming, flow) if message.method == "REGISTER" else ""
         address = response_address(core, incoming.flow)
         back = incoming.flow if address is None else incoming.flow.beside(address)
         branch = parts.identifiers.stateless_branch(
@@ -50,7 +51,8 @@ class StatelessRelay(StatelessForward):
             loop_hash=incoming.loop_hash or loop_hash(message, core),
         )
         parts.counters.stateless += 1
-        parts.actions.append(Send(flow, forward(shared, target, flow.via + branch, routes)))
+        data = forward(shared, target, flow.via + branch, routes, path=path)
+        parts.actions.append(Send(flow, data))
 
 
 def return_response(parts: Parts, response: Message, now: float) -> bool:

@@ -7,7 +7,7 @@ from offhook.exchange.profile import Gateway, Profile
 from offhook.exchange.relay import Relay
 from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
-from offhook.proxy.target import Outcome
+from offhook.proxy.target import Outcome, Target
 
 __all__ = [
     "Decision",
@@ -19,4 +19,5 @@ __all__ = [
     "Relay",
     "Reply",
     "Request",
+    "Target",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Sequence
 
 from offhook.engine.incoming import OwnReply
 from offhook.errors import PeerError
-from offhook.exchange.contact_policy import forbidden_contact
+from offhook.exchange.contact_policy import forbidden_contact, own_address
 from offhook.exchange.location import lookup_now, phones_of
 from offhook.exchange.request import RING, Request
 from offhook.exchange.serving import Serving
@@ -43,7 +43,8 @@ METHODS = (
     "PUBLISH",
 )
 ALLOW = ("Allow", ", ".join(METHODS))
-SUPPORTED = frozenset({"path"})  # option tags that a user agent may require of us
+# option tags that a user agent may require of us
+SUPPORTED = frozenset({"gruu", "outbound", "path"})
 _OPTIONS = OwnReply(
     200,
     "",
@@ -69,10 +70,11 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
             policy=request.profile.policy,
             flow=flow.name,
             by_flow=_reached_by_flow(request),
+            gruus=serving.gruus,
         )
     except PeerError as error:
         return OwnReply(error.status, error.reason)
-    if forbidden_contact(serving, registration.contacts):
+    if forbidden_contact(serving, registration.contacts) or own_address(serving, registration):
         return OwnReply(403, "Contact Not Allowed")
     store = serving.immediate
     if store is not None:
@@ -141,7 +143,8 @@ def call(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
             404 if not incoming.next_route else 403,
             "Domain Not Served" if not incoming.next_route else "Relaying Denied",
         )
-    phones = lookup_now(serving, aor)
+    gruu = serving.gruu_of(request.message.uri)
+    phones = lookup_now(serving, aor, gruu)
     if phones is None:
         return _call_later(serving, request, aor)
     if phones:
@@ -152,7 +155,9 @@ def call(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
 
 
 async def _call_later(serving: Serving, request: Request, aor: str) -> Answer:
-    phones: list[Target] = phones_of(await serving.bindings.lookup(aor), serving.clock.unix())
+    gruu = serving.gruu_of(request.message.uri)
+    found = await serving.bindings.lookup(aor)
+    phones: list[Target] = phones_of(found, serving.clock.unix(), gruu)
     if phones:
         return ForkRequest((phones,), RING, decides=True)
     if request.account is None:
@@ -162,6 +167,9 @@ async def _call_later(serving: Serving, request: Request, aor: str) -> Answer:
 
 async def _nobody(serving: Serving, request: Request, aor: str) -> Answer:
     """An authenticated caller may know whether the user exists."""
+    gruu = serving.gruu_of(request.message.uri)
+    if gruu is not None and gruu.temporary:
+        return OwnReply(404)  # RFC 5627 5.1: taken back, and nobody's since
     user, _, realm = aor.removeprefix("sips:").removeprefix("sip:").partition("@")
     known = await serving.accounts.get(user, realm)
     if known is not None:

@@ -1,7 +1,7 @@
 """Contacts that would lend a user what only routing may give.
 
-A Contact at a gateway turns every call to that user into a call through it (toll fraud), so it is
-refused at registration.
+A Contact at a gateway turns every call to that user into a call through it (toll fraud), and one
+that is the user's own address every call into a loop, so both are refused at registration.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from offhook.errors import UriError
 from offhook.exchange.gateway_guard import leads_to_gateway, port_of
 from offhook.exchange.serving import Serving
 from offhook.message.uri import parse_uri
-from offhook.registrar.registration import ContactRequest
+from offhook.registrar.registration import ContactRequest, Registration
 
-__all__ = ["forbidden_contact"]
+__all__ = ["forbidden_contact", "own_address"]
 
 
 def forbidden_contact(serving: Serving, contacts: Iterable[ContactRequest]) -> bool:
@@ -22,6 +22,20 @@ def forbidden_contact(serving: Serving, contacts: Iterable[ContactRequest]) -> b
     if not serving.gateways:
         return False
     return any(_leads_to_gateway(serving, contact.uri) for contact in contacts)
+
+
+def own_address(serving: Serving, registration: Registration) -> bool:
+    """True if one of the contacts is the AoR itself or a GRUU of it, which would be a loop, or
+    names a phone by something else than a SIP URI (RFC 5627 5.1)."""
+    aor = registration.aor
+    place = aor[aor.find("@") :]
+    for contact in registration.contacts:
+        uri = contact.uri
+        if place in uri and contact.expires and serving.aor_of(uri) == aor:
+            return True
+        if contact.instance and uri[:3].lower() != "sip":
+            return True
+    return False
 
 
 def _leads_to_gateway(serving: Serving, text: str) -> bool:

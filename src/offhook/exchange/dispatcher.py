@@ -30,7 +30,7 @@ from offhook.exchange.admission import Doorkeeper
 from offhook.exchange.authentication import Authenticator
 from offhook.exchange.fork import Fork
 from offhook.exchange.handlers import Decision, Handlers
-from offhook.exchange.location import lookup_now
+from offhook.exchange.in_dialog import acknowledge, in_dialog
 from offhook.exchange.registration_events import RegistrationEvents
 from offhook.exchange.relay import Relay
 from offhook.exchange.reply import Reply
@@ -94,8 +94,7 @@ class Dispatcher:
         serving = self._serving
         if incoming.token is None and serving.profiles[incoming.flow.profile].authenticate:
             return
-        aor = serving.aor_of(incoming.message.uri)
-        for phone in (lookup_now(serving, aor) or ()) if aor else ():
+        for phone in acknowledge(serving, incoming):
             serving.engine.forward_stateless(incoming, phone, serving.clock.now())
 
     # requests ------------------------------------------------------------------------------------
@@ -160,7 +159,7 @@ class Dispatcher:
         serving = self._serving
         handler = self._handlers.of(method)
         if request.incoming.token is not None:
-            return builtin.call(serving, request)
+            return in_dialog(serving, request)
         if handler is not None:
             return handler(request)
         if method == "REGISTER":

@@ -1,18 +1,38 @@
 """Which bindings live on which connection, so that they go when it goes (RFC 5626 5.3: flow and
-binding are one).
+binding are one), and where the phone of a connection that has ended lives now.
 
 A binding that only its connection reaches is removed at once; one that came over plain TCP stays,
-since its Contact may be connected to.
+since its Contact may be connected to. What lived on a connection is remembered a while longer: a
+dialog that was routed over it goes on over the connection that the same phone registers next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from offhook.registrar.binding import Binding
 from offhook.storage.protocols import ImmediateBindingStore
 
 __all__ = ["FlowBindings"]
+
+REMEMBERED = 50_000  # connections that have ended: 20 MB; the oldest are forgotten first
+
+
+@dataclass(frozen=True, slots=True)
+class _Tenant:
+    """Whose binding lived on a connection, and what tells that phone from others of its AoR."""
+
+    aor: str
+    contact: str
+    instance: str
+    call_id: str
+
+    def is_on(self, binding: Binding) -> bool:
+        """True if the binding is the same phone's."""
+        if self.instance or binding.instance:
+            return self.instance == binding.instance
+        return self.contact == binding.contact or self.call_id == binding.call_id
 
 
 class FlowBindings:
@@ -21,6 +41,8 @@ class FlowBindings:
     def __init__(self, store: ImmediateBindingStore) -> None:
         self._store = store
         self._aors: dict[str, set[str]] = {}  # by flow name
+        # by name of a flow that has lost its bindings
+        self._former: dict[str, dict[_Tenant, None]] = {}
         store.watch(self._changed)
 
     def lost(self, flow: str) -> int:
@@ -31,15 +53,45 @@ class FlowBindings:
             removed += self._store.update_now(aor, _Without(flow))
         return removed
 
+    def heir(self, flow: str, contact: str, alive: Callable[[str], bool]) -> Binding | None:
+        """The newest binding of the phone that registered over `flow`, which is gone: only of the
+        same AoR, and only if it can be reached by a flow that is alive, or without one.
+
+        `contact` is how the dialog names the phone, where several AoRs had that connection.
+        """
+        tenants = self._former.get(flow, {})
+        for tenant in sorted(tenants, key=lambda tenant: tenant.contact != contact):
+            ways = [each for each in self._store.lookup_now(tenant.aor) if tenant.is_on(each)]
+            for binding in sorted(ways, key=lambda binding: -binding.registered):
+                if binding.path or alive(binding.flow):
+                    return binding
+        return None
+
     def _changed(self, aor: str, before: Sequence[Binding], after: Sequence[Binding]) -> None:
         for binding in before:
-            if _bound(binding) and binding.flow in self._aors:
-                self._aors[binding.flow].discard(aor)
-                if not self._aors[binding.flow]:
-                    del self._aors[binding.flow]
+            flow = binding.flow
+            if flow[:4] == "udp/":
+                continue
+            if all(each.flow != flow for each in after):
+                self._leave(aor, flow)
+                self._remember(binding)
         for binding in after:
-            if _bound(binding):
+            if binding.flow[:4] != "udp/":
                 self._aors.setdefault(binding.flow, set()).add(aor)
+
+    def _leave(self, aor: str, flow: str) -> None:
+        aors = self._aors.get(flow)
+        if aors is not None:
+            aors.discard(aor)
+            if not aors:
+                del self._aors[flow]
+
+    def _remember(self, binding: Binding) -> None:
+        tenant = _Tenant(binding.aor, binding.contact, binding.instance, binding.call_id)
+        tenants = self._former.setdefault(binding.flow, {})
+        tenants[tenant] = None
+        if len(self._former) > REMEMBERED:
+            del self._former[next(iter(self._former))]
 
 
 class _Without:

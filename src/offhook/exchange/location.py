@@ -9,22 +9,29 @@ from offhook.exchange.targets import binding_target
 from offhook.message.uri import Uri
 from offhook.proxy.target import Target
 from offhook.registrar.binding import Binding
+from offhook.registrar.gruu import Gruu
 from offhook.registrar.lookup import targets
 
 __all__ = ["Location", "lookup_now", "phones_of"]
 
 
-def phones_of(bindings: Sequence[Binding], unix: float) -> list[Target]:
-    """The phones of an AoR, by falling q; one target an instance, with its flows newest first."""
+def phones_of(bindings: Sequence[Binding], unix: float, gruu: Gruu | None = None) -> list[Target]:
+    """The phones of an AoR, by falling q; one target an instance, with its flows newest first. A
+    GRUU leaves one at most."""
+    if gruu is not None:
+        bindings = gruu.bindings(bindings, unix)
     if not bindings:
         return []
     return [binding_target(ways) for group in targets(bindings, unix) for ways in group]
 
 
-def lookup_now(serving: Serving, aor: str) -> list[Target] | None:
-    """The phones of an AoR if the store answers without waiting, else None."""
+def lookup_now(serving: Serving, aor: str, gruu: Gruu | None = None) -> list[Target] | None:
+    """The phones of an AoR, or the one that a GRUU names, if the store answers without waiting,
+    else None."""
     store = serving.immediate
-    return None if store is None else phones_of(store.lookup_now(aor), serving.clock.unix())
+    if store is None:
+        return None
+    return phones_of(store.lookup_now(aor), serving.clock.unix(), gruu)
 
 
 class Location:
@@ -36,17 +43,19 @@ class Location:
 
     async def lookup(self, uri: Uri | str) -> list[Target]:
         """Where the user of this URI can be reached now, by falling q; [] for nobody and for URIs
-        that are not ours."""
+        that are not ours. A GRUU is one phone of the user (RFC 5627)."""
         serving = self._serving()
-        aor = serving.aor_of(uri) if isinstance(uri, str) else serving.aor(uri)
+        text = str(uri)
+        aor = serving.aor_of(text)
         if not aor:
             return []
-        return phones_of(await serving.bindings.lookup(aor), serving.clock.unix())
+        found = await serving.bindings.lookup(aor)
+        return phones_of(found, serving.clock.unix(), serving.gruu_of(text))
 
     async def bindings(self, uri: Uri | str) -> Sequence[Binding]:
-        """The bindings themselves, expired ones left out."""
+        """The bindings of the user themselves, expired ones left out."""
         serving = self._serving()
-        aor = serving.aor_of(uri) if isinstance(uri, str) else serving.aor(uri)
+        aor = serving.aor_of(str(uri))
         unix = serving.clock.unix()
         found = await serving.bindings.lookup(aor) if aor else ()
         return [binding for binding in found if binding.expires > unix]

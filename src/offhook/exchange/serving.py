@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from offhook.auth.bans import Bans
 from offhook.engine.engine import Engine
 from offhook.errors import UriError
 from offhook.exchange.counters import Counters
+from offhook.exchange.flow_bindings import FlowBindings
 from offhook.exchange.profile import Gateway, Profile
 from offhook.message.uri import Uri, parse_uri
+from offhook.registrar.gruu import Gruu, Gruus
 from offhook.storage.protocols import AccountStore, BindingStore, ImmediateBindingStore
 from offhook.transport.flow import Flow
 from offhook.transport.next_hop import is_literal
@@ -38,6 +40,8 @@ class Serving:
     flush: Callable[[], None]
     bindings: BindingStore
     immediate: ImmediateBindingStore | None  # the same store if it answers without waiting
+    flows: FlowBindings
+    gruus: Gruus
     accounts: AccountStore
     profiles: Mapping[str, Profile]
     gateways: Mapping[str, Gateway]
@@ -62,18 +66,37 @@ class Serving:
         return ""
 
     def aor_of(self, text: str) -> str:
-        """As `aor`, for a URI as text; "" for one that cannot be parsed."""
+        """As `aor`, for a URI as text; "" for one that cannot be parsed. Of a temporary GRUU it is
+        the AoR that the GRUU hides."""
         found = self._aors.get(text)
         if found is None:
             try:
                 found = self.aor(parse_uri(text))
             except UriError:
                 return ""
+            gruu = self.gruu_of(text)
+            if gruu is not None:
+                found = gruu.aor
             if found:
                 if len(self._aors) >= AOR_CACHE:
                     self._aors.clear()
                 self._aors[text] = found
         return found
+
+    def gruu_of(self, text: str) -> Gruu | None:
+        """The GRUU of ours that this is: one phone of an AoR (RFC 5627). One that we did not make
+        names nobody. None for other URIs."""
+        if ";gr" not in text.lower():
+            return None
+        try:
+            uri = parse_uri(text)
+        except UriError:
+            return None
+        aor = self.aor(uri) if "gr" in uri.parameters else ""
+        if not aor:
+            return None
+        gruu = self.gruus.read(uri) or Gruu(aor)
+        return gruu if gruu.temporary else replace(gruu, aor=aor)
 
     def gateway_of(self, flow: Flow) -> Gateway | None:
         """The gateway that sends by this flow."""

@@ -15,7 +15,6 @@ from offhook.registrar.binding import Binding
 __all__ = ["TargetLike", "binding_target", "grouped", "make_target"]
 
 TargetLike = str | Uri | Binding | Gateway | Target
-_BOUND = ("tls/", "ws/", "wss/")  # such a phone cannot be connected to: its flow is the only way
 
 
 def make_target(like: TargetLike, request_uri: str, serving: Serving) -> Target:
@@ -54,7 +53,8 @@ def _way(binding: Binding) -> Target:
         binding.contact,
         origin=flow,
         flow=flow,
-        by_flow=binding.by_flow and not binding.path and flow.startswith(_BOUND),
+        # such a phone cannot be connected to: its flow is the only way
+        by_flow=binding.by_flow and not binding.path and not flow.startswith("udp/"),
         path=binding.path,
         q=binding.q,
     )

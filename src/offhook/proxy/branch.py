@@ -39,6 +39,9 @@ TIMER_C = 185.0  # RFC 3261 16.6 step 11: over three minutes
 # seconds: long timers are looked at this often, so that a timer never keeps a finished call in
 # memory for minutes
 CHECK = 16.0
+# final answers after which the next flow of the same phone is tried (RFC 5626 7, 5627 6.1): an edge
+# that did not reach it gives them, every other one is the phone's
+FLOW_FAILED = frozenset({408, 430})
 SILENCE = 32.0  # 64*T1 after our CANCEL a branch counts as ended (RFC 3261 9.1)
 
 
@@ -165,7 +168,9 @@ class Branch:
         if target.flow and self.outlet.find_flow(self, target.flow, now):
             return
         if target.by_flow:
-            self.way_failed(480, now)  # a dead connection: the phone has to come back by itself
+            self.way_failed(
+                target.gone, now
+            )  # a dead connection: the phone has to come back by itself
             return
         try:
             hop = next_hop_of(self._next_uri())
@@ -307,6 +312,21 @@ class Branch:
             self.outlet.abandon(self, now)
             self._failed(now)
             self._try_hop(408, now)
+
+    def refused(self, response: Message, now: float) -> None:
+        """A final response of 300 or above to the current try: the end, unless the edge proxy of a
+        phone says that this flow is dead and there is another one."""
+        status = response.status
+        if status in FLOW_FAILED and self.target.origin and not self.early and not self.unwanted:
+            if self.ways:
+                self.status = 0
+                self.hops = None  # other addresses of that edge know no better
+                self._try_hop(480 if status == 430 else status, now)
+                return
+            if status == 430:
+                self.end(480, None, now)  # which flow failed is between the edge and us
+                return
+        self.end(status, response, now)
 
     # its end -------------------------------------------------------------------------------------
     def drop(self, reason: str, now: float) -> None:

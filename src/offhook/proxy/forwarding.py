@@ -30,13 +30,15 @@ class Forward:
     edit: Edit | None = None
 
 
-def forward(shared: Forward, target: Target, via: str, routes: Sequence[str]) -> bytes:
+def forward(
+    shared: Forward, target: Target, via: str, routes: Sequence[str], *, path: str = ""
+) -> bytes:
     """The bytes of one branch. `via` is the value to push, `routes` are Record-Route values, the
-    topmost first."""
+    topmost first, and `path` a Path value to put before others."""
     message = shared.message
     hops = shared.max_forwards - 1
     strict = shared.next_route and ";lr" not in shared.next_route.lower()
-    if not target.path and shared.edit is None and not strict:
+    if not target.path and shared.edit is None and not strict and not path:
         return message.forward(
             target.uri, via, hops, drop_routes=shared.drop_routes, record_routes=routes
         )
@@ -50,6 +52,8 @@ def forward(shared: Forward, target: Target, via: str, routes: Sequence[str]) ->
         values.append(f"<{message.uri}>")
         message.uri = bare_uri(values.pop(0))
     replace_routes(message, values)
+    if path:
+        message.insert("path", path)
     if shared.edit is not None:
         shared.edit(message)
     return message.forward(message.uri, via, hops, record_routes=routes)

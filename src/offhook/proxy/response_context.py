@@ -99,7 +99,7 @@ class Fork:
         elif not branch.ended:
             if self.request.reply is not None:
                 self.request.reply(response)
-            branch.end(response.status, response, now)
+            branch.refused(response, now)
 
     def branch_ended(self, branch: Branch, now: float) -> None:
         """A branch has its final status."""

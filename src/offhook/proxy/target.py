@@ -28,13 +28,14 @@ class Target:
     # the profile that sends; "" = that of `origin`, or the one that the request came in by
     profile: str = ""
     flow: str = ""  # name of the flow to use
-    by_flow: bool = False  # the flow is the only way: without it the branch fails with 480
+    by_flow: bool = False  # the flow is the only way: without it the branch fails with `gone`
     path: tuple[str, ...] = ()  # Route values to put in front (RFC 3327 5.3)
     next_hop: str = ""  # URI to send to instead of the Request-URI or the first Route
     q: int = 1000
     alternatives: tuple[Target, ...] = ()
     authorize: Authorize | None = None  # answers the challenge of a gateway
     origin: str = ""  # name of the flow by which a phone registered
+    gone: int = 480  # what it amounts to that `flow` is gone, where it is the only way
 
 
 @dataclass(slots=True)

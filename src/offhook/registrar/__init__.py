@@ -3,6 +3,7 @@ client machine (RFC 3261 10)."""
 
 from offhook.registrar.binding import Binding
 from offhook.registrar.client import Failed, Registered, RegistrationClient, Send
+from offhook.registrar.gruu import Gruu, Gruus
 from offhook.registrar.lookup import Group, targets
 from offhook.registrar.reading import address_of_record, read
 from offhook.registrar.registration import (
@@ -18,6 +19,8 @@ __all__ = [
     "ContactRequest",
     "Failed",
     "Group",
+    "Gruu",
+    "Gruus",
     "Refusal",
     "RegistrarPolicy",
     "Registered",

@@ -13,6 +13,7 @@ from functools import lru_cache
 from offhook.errors import PeerError
 from offhook.message import Message, NameAddr, Uri
 from offhook.message.headers import CONTACT, PATH, SUPPORTED, TO, VIA
+from offhook.registrar.gruu import Gruus
 from offhook.registrar.registration import (
     ContactRequest,
     Refusal,
@@ -43,6 +44,7 @@ _USUAL_CONTACT = re.compile(
     r"|((?:;[\w+.-]+(?:=(?:\"[^\"\\]*\"|[^\";,\s<>\\]+))?)*))\Z",
     re.ASCII,
 )
+_OURS = frozenset({"pub-gruu", "temp-gruu"})
 _PARAMETER = re.compile(r";([\w+.-]+)(?:=(\"[^\"\\]*\"|[^\";,\s<>\\]+))?", re.ASCII)
 _Q = re.compile(r"0(?:\.(\d{0,3}))?|1(?:\.0{0,3})?", re.ASCII)
 
@@ -57,13 +59,20 @@ def address_of_record(message: Message) -> Uri:
 
 
 def read(
-    message: Message, *, aor: str = "", policy: RegistrarPolicy, flow: str, by_flow: bool
+    message: Message,
+    *,
+    aor: str = "",
+    policy: RegistrarPolicy,
+    flow: str,
+    by_flow: bool,
+    gruus: Gruus | None = None,
 ) -> Registration:
     """Understand a REGISTER.
 
     `aor` is the canonical address-of-record where the caller has mapped it, else it is taken from
     To. `flow` is the name of the flow that the request came by, `by_flow` whether the phone is to
-    be reached by that flow alone. Raises PeerError (400).
+    be reached by that flow alone; a phone that uses outbound always is (RFC 5626 7), one behind an
+    edge never. `gruus` makes the GRUUs for phones that take them. Raises PeerError (400).
     """
     core = message.core()
     call_id = core.call_id
@@ -90,6 +99,8 @@ def read(
         _read_path(registration, message)
     if policy.outbound:
         _read_outbound(registration, message)
+    if gruus is not None and "supported" in message.index and "gruu" in message.typed(SUPPORTED):
+        registration.gruus = gruus
     return registration
 
 
@@ -147,6 +158,8 @@ def _add(
             contact.q = _quality(value)
         elif lowered == "+sip.instance":
             contact.instance = value.strip('"')
+        elif lowered in _OURS:
+            pass  # RFC 5627 5.1: nobody can suggest a GRUU to us
         else:
             kept.append(f";{name}={value}" if value else f";{name}")
             if lowered == "reg-id" and policy.outbound and value.isdecimal() and len(value) < 10:
@@ -197,6 +210,7 @@ def _read_path(registration: Registration, message: Message) -> None:
     if not all(value.uri.is_sip for value in values):
         raise PeerError(400, "Bad Path")
     registration.path = tuple([str(value) for value in values])
+    registration.by_flow = False  # the edge can be connected to again; only the phone cannot
     _refuse_unless_utf8(*registration.path)
     if sum(map(len, registration.path)) > MAX_PATH:
         raise PeerError(400, "Path Too Long")
@@ -220,6 +234,8 @@ def _read_outbound(registration: Registration, message: Message) -> None:
     path = message.typed(PATH)
     if first_hop or (path and "ob" in path[-1].uri.parameters):
         registration.outbound = supported
+        if first_hop and supported:
+            registration.by_flow = True  # RFC 5626 7: requests take this flow, and no other way
         return
     for contact in contacts:
         contact.reg_id = 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offhook.registrar.gruu import Gruus
+
 __all__ = ["ContactRequest", "Refusal", "RegistrarPolicy", "Registration"]
 
 
@@ -21,7 +23,7 @@ class RegistrarPolicy:
     default: int = 3600  # if the request names none
     max_contacts: int = 10  # of one address-of-record: forks stay small
     require_path_support: bool = False  # 420 to a Path without `Supported: path` (RFC 3327 5.3)
-    outbound: bool = False  # honour reg-id (RFC 5626); the listeners must answer its keep-alives
+    outbound: bool = True  # honour reg-id (RFC 5626): our listeners answer its keep-alives
 
 
 @dataclass(slots=True)
@@ -63,3 +65,4 @@ class Registration:
     show_path: bool = False  # the phone understands Path, so the 200 repeats it
     outbound: bool = False  # outbound processing applies (RFC 5626 6)
     refusal: Refusal | None = None
+    gruus: Gruus | None = None  # the phone takes GRUUs, and these make them (RFC 5627 5.2)

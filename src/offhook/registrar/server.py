@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from offhook.errors import UriError
 from offhook.message import parse_uri
 from offhook.registrar.binding import Binding
+from offhook.registrar.gruu import Gruus
 from offhook.registrar.registration import ContactRequest, Registration
 
 __all__ = ["Update", "change"]
@@ -75,7 +76,13 @@ def change(bindings: Sequence[Binding], registration: Registration, now: float) 
 
 def _accepted(live: list[Binding], registration: Registration, now: float) -> Update:
     """The 200 with all bindings and what is left of them (RFC 3261 10.3 step 8)."""
-    headers = [("Contact", _contact(binding, now)) for binding in live]
+    gruus = registration.gruus
+    if gruus is None:
+        headers = [("Contact", _contact(binding, now)) for binding in live]
+    else:
+        headers = [
+            ("Contact", _contact(binding, now) + _gruus(binding, live, gruus)) for binding in live
+        ]
     if registration.show_path:
         headers.append(("Path", ", ".join(registration.path)))  # RFC 3327 5.3
     if registration.outbound:
@@ -91,6 +98,14 @@ def _contact(binding: Binding, now: float) -> str:
     if binding.instance:
         value = f'{value};+sip.instance="{binding.instance}"'
     return value
+
+
+def _gruus(binding: Binding, live: Sequence[Binding], gruus: Gruus) -> str:
+    """The GRUUs of the phone of a binding, as Contact parameters (RFC 5627 5.2)."""
+    if not binding.instance:
+        return ""
+    flows = [each for each in live if each.instance == binding.instance]
+    return f';pub-gruu="{gruus.public(binding)}";temp-gruu="{gruus.newest(flows)}"'
 
 
 def _binding(contact: ContactRequest, registration: Registration, now: float) -> Binding:

@@ -24,6 +24,7 @@ from offhook.exchange.handlers import Hook, Periodic
 from offhook.exchange.keep_alive import KeepAlive
 from offhook.exchange.serving import Clock, Serving
 from offhook.registrar.binding import Binding
+from offhook.registrar.gruu import Gruus
 from offhook.runtime.driver import Driver
 from offhook.runtime.network import Network
 from offhook.runtime.origins import Origins
@@ -109,6 +110,7 @@ class Node:
         tls = self._tls = Tls(make_tls(config))
         origins = Origins(config.websocket.origins, config.domains)
         network = self._network = self._make_network(config, tls, origins)
+        flows = self._flow_bindings = FlowBindings(storage.bindings)
         digest_key = await storage.secret("digest", 32)
         start = network.unix()
         serving = Serving(
@@ -117,6 +119,8 @@ class Node:
             flush=self._flush,
             bindings=storage.bindings,
             immediate=storage.bindings,
+            flows=flows,
+            gruus=Gruus(await storage.secret("gruu", 32)),
             accounts=storage.accounts,
             profiles=make_profiles(config, NonceRegistry(digest_key, not_before=start)),
             gateways=gateways,
@@ -127,7 +131,6 @@ class Node:
             counters=self._counters,
         )
         self._exchange.bind(serving)
-        self._flow_bindings = FlowBindings(storage.bindings)
         self._dispatcher = Dispatcher(serving, self._exchange.handlers, self._connection_lost)
         self._driver = Driver(engine, network, self._dispatcher, self._failure)
         for hook in self._exchange.handlers.startup:

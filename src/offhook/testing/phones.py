@@ -86,12 +86,19 @@ class ScriptedPhone:
         self._digest = DigestClient(self._user, password)
 
     # registering --------------------------------------------------------------------------------
-    async def register(self, expires: int = 3600, *, q: str = "", contact: str = "") -> int:
+    async def register(
+        self,
+        expires: int = 3600,
+        *,
+        q: str = "",
+        contact: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> int:
         """Register this phone's contact; the final status, 408 or 503 without one."""
         value = contact or self.contact
         if q:
             value = f"{value};q={q}"
-        headers = [("Contact", value), ("Expires", str(expires))]
+        headers = [("Contact", value), ("Expires", str(expires)), *headers]
         domain = self.aor.partition("@")[2]
         message = self._request("REGISTER", f"sip:{domain}", self._registration, headers)
         response = await self.transact(message)

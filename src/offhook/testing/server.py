@@ -25,6 +25,7 @@ from offhook.exchange.keep_alive import KeepAlive
 from offhook.exchange.ping_schedule import KeepAlivePolicy
 from offhook.exchange.serving import Clock, Serving
 from offhook.registrar.binding import Binding
+from offhook.registrar.gruu import Gruus
 from offhook.registrar.registration import RegistrarPolicy
 from offhook.runtime.driver import Driver
 from offhook.server.listen import parse_listener
@@ -124,8 +125,7 @@ class SimulatedExchange:
         await self._add_accounts()
         serving = await self._serving(network)
         self.engine = serving.engine
-        bindings = FlowBindings(self.storage.bindings)
-        lost = partial(_drop, bindings, self._counters)
+        lost = partial(_drop, serving.flows, self._counters)
         dispatcher = Dispatcher(serving, self.exchange.handlers, lost)
         self._dispatcher = dispatcher
         self.driver = Driver(self.engine, network, dispatcher, self.failures.append)
@@ -217,6 +217,8 @@ class SimulatedExchange:
             flush=self._flush,
             bindings=storage.bindings,
             immediate=storage.bindings,
+            flows=FlowBindings(storage.bindings),
+            gruus=Gruus(await storage.secret("gruu", 32)),
             accounts=storage.accounts,
             profiles={
                 name: _profile(name, profile, key, network.unix())

@@ -119,6 +119,14 @@ class Wire:
         except OSError:
             self.closed = True
 
+    def receive_octets(self, timeout: float) -> bytes:
+        """What arrives next, whatever it is; nothing at the deadline."""
+        self._socket.settimeout(timeout)
+        try:
+            return self._socket.recv(DATAGRAM_BYTES)
+        except TimeoutError:
+            return b""
+
     def receive(self, timeout: float) -> Response | None:
         """The next message; None at the deadline or when the peer has closed (see ``closed``)."""
         deadline = time.monotonic() + timeout

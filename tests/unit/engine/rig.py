@@ -107,7 +107,7 @@ class Rig:
             for action in self.engine.actions():
                 if isinstance(action, Send):
                     self.raw.append((action.flow, action.data))
-                    if len(action.data) > 20:
+                    if len(action.data) > 20 and action.data[0] >= 0x40:  # no pong, no STUN
                         self.sent.append((action.flow.remote, parse(action.data)))
                 elif isinstance(action, Open):
                     self._open(action)

@@ -64,6 +64,31 @@ def test_faults_get_their_status(change: tuple[bytes, bytes], status: int) -> No
     assert rig.engine.transactions.counts().servers == 0
 
 
+@pytest.mark.rfc("5626", "8")
+def test_a_stun_request_on_a_sip_port_is_answered_with_the_address_of_its_sender() -> None:
+    rig = Rig()
+    request = bytes.fromhex("000100002112a442000102030405060708090a0b")
+    rig.receive(request)
+    (flow, data) = rig.raw.pop()
+    assert flow.remote == CALLER
+    assert data[:2] == b"\x01\x01"
+    assert data[4:20] == request[4:]
+    assert data[20:].hex() == "00200008" + "0001" + "32d6" + "e721c043"  # 198.51.100.1:5060
+    rig.receive(bytes.fromhex("000100042112a442000102030405060708090a0b") + b"\0\3\0\0")
+    assert rig.raw.pop()[1][:2] == b"\x01\x11"
+    rig.receive(bytes.fromhex("001100002112a442000102030405060708090a0b"))
+    rig.receive(bytes.fromhex("000100992112a442000102030405060708090a0b"))
+    assert rig.raw == []
+    assert (rig.engine.counters.stun, rig.engine.counters.malformed) == (3, 1)
+    assert rig.events == []
+
+
+def test_a_message_behind_empty_lines_is_no_stun() -> None:
+    rig = Rig()
+    rig.receive(b"\r\n\r\n" + INVITE)
+    assert isinstance(rig.events[0], RequestReceived)
+
+
 def test_a_retransmission_is_absorbed_once_there_is_a_transaction() -> None:
     rig = Rig()
     incoming = rig.request(INVITE)

@@ -18,9 +18,10 @@ from offhook.engine.engine import Engine
 from offhook.engine.settings import EngineSettings
 from offhook.exchange import Exchange, Gateway, Profile
 from offhook.exchange.dispatcher import Dispatcher
+from offhook.exchange.flow_bindings import FlowBindings
 from offhook.exchange.serving import Clock, Serving
 from offhook.message import Message
-from offhook.registrar import Binding
+from offhook.registrar import Binding, Gruus
 from offhook.runtime.driver import Driver
 from offhook.storage.memory import MemoryAccounts, MemoryBindings
 from offhook.storage.protocols import Account, AccountStore
@@ -304,6 +305,8 @@ class Bench:
             flush=lambda: self.driver.flush(),
             bindings=self.bindings,
             immediate=self.bindings if setting.immediate else None,
+            flows=FlowBindings(self.bindings),
+            gruus=Gruus(b"g" * 32),
             accounts=setting.store,
             profiles=_profiles(setting),
             gateways={gateway.name: gateway for gateway in setting.gateways},

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from offhook.exchange.builtin import ALLOW
+from offhook.message import Message
+from offhook.registrar import Gruus
 from tests.unit.exchange.bench import ALICE, BOB, Bench, Setting
 from tests.unit.recording_network import EPOCH
 
@@ -67,10 +72,10 @@ def test_register_requires_what_we_lack() -> None:
         (answer,) = bench.ask(
             "REGISTER",
             "sip:example.com",
-            headers=[("Require", "path, gruu"), ("Require", "one,two")],
+            headers=[("Require", "path, gruu, zero"), ("Require", "one,two")],
         )
         assert answer.status == 420
-        assert answer.get_all("unsupported") == ["gruu, one, two"]
+        assert answer.get_all("unsupported") == ["zero, one, two"]
 
 
 def test_register_requires_what_we_have() -> None:
@@ -103,7 +108,7 @@ def test_options_to_the_server_needs_no_account() -> None:
         assert answer.status == 200
         assert answer.get("allow") == ALLOW[1]
         assert answer.get("accept") == "application/sdp"
-        assert answer.get("supported") == "path"
+        assert answer.get("supported") == "gruu, outbound, path"
 
 
 def test_options_requires_what_we_lack() -> None:
@@ -324,3 +329,79 @@ def test_requirements_of_the_called_phone_are_its_own() -> None:
         bench.bind("bob", BOB[0])
         (forwarded,) = bench.ask("MESSAGE", "sip:bob@example.com", headers=[("Require", "foo")])
         assert forwarded.get("require") == "foo"
+
+
+# GRUUs --------------------------------------------------------------------------------------------
+ONE, TWO = "<urn:uuid:one>", "<urn:uuid:two>"
+PHONES = (("198.51.100.2", ONE), ("198.51.100.3", TWO))
+
+
+def two_phones(bench: Bench) -> str:
+    """bob has two phones; the temporary GRUU of the first."""
+    for host, instance in PHONES:
+        bound = bench.bind("bob", host, instance=instance, registered=EPOCH)
+        if instance == ONE:
+            temporary = Gruus(b"g" * 32).temporary(bound)
+    return temporary
+
+
+@pytest.mark.rfc("5627", "6.1")
+@WAITING
+@pytest.mark.parametrize("temporary", [True, False])
+def test_a_request_to_a_gruu_reaches_that_phone_only(immediate: bool, temporary: bool) -> None:
+    with Bench(setting=Setting(authenticate=False, immediate=immediate)) as bench:
+        gruu = two_phones(bench)
+        uri = gruu if temporary else "sip:bob@example.com;gr=urn:UUID:one"
+        sent = [each for each in bench.ask("INVITE", uri) if each.method]
+        assert [each.uri for each in sent] == ["sip:bob@198.51.100.2:5060"]  # no gr goes on
+
+
+@pytest.mark.rfc("5627", "6.1")
+@pytest.mark.parametrize(
+    ("uri", "status"),
+    [
+        ("sip:bob@example.com;gr=urn:uuid:three", 480),  # bob has no such phone now
+        ("sip:nobody@example.com;gr=urn:uuid:one", 404),
+        ("sip:bob@example.com;gr", 404),  # no token of ours
+    ],
+)
+@WAITING
+def test_a_gruu_of_nobody(immediate: bool, uri: str, status: int) -> None:
+    with Bench(setting=Setting(immediate=immediate)) as bench:
+        two_phones(bench)
+        assert bench.ask_as("alice", "INVITE", uri)[-1].status == status
+
+
+@pytest.mark.rfc("5627", "5.1")
+def test_a_temporary_gruu_that_was_taken_back_is_nobodys() -> None:
+    with Bench() as bench:
+        gruu = two_phones(bench)
+        bench.bindings.update_now(
+            "sip:bob@example.com",
+            lambda found: (None, [replace(each, call_id="another") for each in found]),
+        )
+        assert bench.ask_as("alice", "INVITE", gruu)[-1].status == 404
+
+
+@pytest.mark.rfc("5627", "5.2")
+def test_a_phone_gets_its_gruus_and_cannot_register_them() -> None:
+    with Bench(setting=OPEN) as bench:
+        contact = f'<sip:bob@198.51.100.2>;+sip.instance="{ONE}"'
+
+        def register(value: str) -> Message:
+            headers = [("m", value), ("Supported", "gruu")]
+            return bench.ask(
+                "REGISTER",
+                "sip:example.com",
+                caller="sip:bob@example.com",
+                without=["contact"],
+                headers=headers,
+            )[-1]
+
+        value = register(contact).get("contact") or ""
+        public, temporary = re.findall(r'(?:pub|temp)-gruu="([^"]+)"', value)
+        assert public == "sip:bob@example.com;gr=urn:uuid:one"
+        for own in (public, temporary, "sip:bob@example.com", "tel:+331"):
+            answer = register(f'<{own}>;+sip.instance="{ONE}"')
+            assert (answer.status, answer.reason) == (403, "Contact Not Allowed"), own
+        assert register("<sip:alice@example.com>").status == 200  # to another user, by all means

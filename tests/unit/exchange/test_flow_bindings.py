@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from offhook.exchange.flow_bindings import FlowBindings
@@ -77,3 +79,84 @@ def test_what_was_removed_before(store: MemoryBindings) -> None:
     _put(store, binding("bob", "2"))
     assert index.lost(ONE) == 0
     assert index._aors == {}
+
+
+TCP = "tcp/192.0.2.1:5060/9.9.9.9:4000/c3"
+NEXT = "tls/192.0.2.1:5061/9.9.9.9:4009/c9"
+
+
+def _everything(_flow: str) -> bool:
+    return True
+
+
+def _heir(index: FlowBindings, flow: str, contact: str = "") -> str:
+    found = index.heir(flow, contact, _everything)
+    return found.flow if found is not None else ""
+
+
+def test_the_phone_of_a_dead_connection_is_found_on_its_next(store: MemoryBindings) -> None:
+    index = FlowBindings(store)
+    _put(store, binding("bob", "1", flow=ONE, by_flow=True, instance="<a>"))
+    assert _heir(index, ONE) == ""  # it is not dead
+    index.lost(ONE)
+    assert _heir(index, ONE) == ""
+    other = binding("bob", "2", flow=TWO, by_flow=True, instance="<b>")
+    _put(store, other)
+    assert _heir(index, ONE) == ""  # another phone of the same user
+    back = binding("bob", "3", flow=NEXT, by_flow=True, instance="<a>")
+    _put(store, other, back)
+    assert _heir(index, ONE) == NEXT
+    assert index.heir(ONE, "", lambda flow: flow != NEXT) is None  # dead again
+
+
+@pytest.mark.parametrize("flow", [ONE, TCP])
+def test_a_phone_without_instance_is_known_by_contact_or_call_id(
+    store: MemoryBindings, flow: str
+) -> None:
+    index = FlowBindings(store)
+    _put(store, binding("bob", "1", flow=flow, by_flow=flow == ONE))
+    index.lost(flow)
+    _put(store, binding("bob", "2", flow=NEXT, by_flow=True))  # the same Call-ID
+    assert _heir(index, flow) == NEXT
+    _put(store, replace(binding("bob", "1", flow=TWO, by_flow=True), call_id="other"))
+    assert _heir(index, flow) == TWO  # the same Contact
+    _put(store, replace(binding("bob", "2", flow=TWO, by_flow=True), call_id="other"))
+    assert _heir(index, flow) == ""
+
+
+def test_a_replaced_binding_leads_on_though_its_connection_lives(store: MemoryBindings) -> None:
+    index = FlowBindings(store)
+    _put(store, binding("bob", "1", flow=TCP))
+    _put(store, binding("bob", "1", flow=NEXT, by_flow=True))
+    assert _heir(index, TCP) == NEXT
+
+
+def test_only_users_of_the_connection_itself_are_heirs(store: MemoryBindings) -> None:
+    index = FlowBindings(store)
+    for user in ("alice", "bob"):
+        _put(store, binding(user, "1", flow=ONE, by_flow=True, instance="<a>"))
+    _put(store, binding("carol", "1", flow=NEXT, by_flow=True, instance="<a>"))
+    index.lost(ONE)
+    assert _heir(index, ONE) == ""
+    for user, flow in (("alice", TWO), ("bob", NEXT)):
+        _put(store, binding(user, "1", flow=flow, by_flow=True, instance="<a>"))
+    # whom the dialog names by the Contact
+    assert _heir(index, ONE, "sip:bob@1:5060") == NEXT
+    assert _heir(index, ONE, "sip:alice@1:5060") == TWO
+
+
+def test_what_is_remembered_is_bounded(
+    store: MemoryBindings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offhook.exchange.flow_bindings.REMEMBERED", 3)
+    index = FlowBindings(store)
+    for number in range(6):
+        _put(store, binding("bob", "1", flow=f"tls/a/b/{number}", by_flow=True, instance="<a>"))
+    assert [_heir(index, f"tls/a/b/{number}") != "" for number in range(6)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+        False,  # alive
+    ]

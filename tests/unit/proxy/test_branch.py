@@ -240,3 +240,49 @@ def test_what_failed_is_tried_last_by_the_next_call() -> None:
 def test_reading_a_retry_after(text: str, seconds: float) -> None:
     assert retry_after(response(503, headers=[("Retry-After", text)])) == seconds
     assert retry_after(response(503)) == 0.0
+
+
+def flows(*names: str) -> Target:
+    """A phone with several flows, the newest first."""
+    ways = [Target("sip:x@192.0.2.9", flow=name, by_flow=True, origin=name) for name in names]
+    ways[0].alternatives = tuple(ways[1:])
+    return ways[0]
+
+
+@pytest.mark.rfc("5626", "7")
+@pytest.mark.parametrize("status", [430, 408])
+def test_a_flow_that_its_edge_calls_dead_gives_way_to_the_next(status: int) -> None:
+    outlet = Outlet()
+    fork, branch = start(flows("f1", "f2", "f3"), outlet)
+    fork.final(branch, response(status), 1.0)
+    assert hosts(outlet) == ["f1", "f2"]
+    assert not branch.ended
+    fork.provisional(branch, response(100), 1.5)
+    fork.final(branch, response(486), 2.0)
+    assert hosts(outlet) == ["f1", "f2"]  # the phone has answered
+    assert (branch.ended, branch.status) == (True, 486)
+
+
+@pytest.mark.rfc("5626", "7")
+def test_when_every_flow_has_failed_the_phone_is_unavailable() -> None:
+    outlet = Outlet()
+    fork, branch = start(flows("f1", "f2"), outlet)
+    fork.final(branch, response(430), 1.0)
+    fork.final(branch, response(430), 2.0)
+    assert (branch.ended, branch.status, branch.response) == (True, 480, None)
+
+
+def test_a_430_that_is_not_about_a_flow_of_ours_is_passed_on() -> None:
+    outlet = Outlet()
+    fork, branch = start(Target("sip:x@192.0.2.9"), outlet)
+    fork.final(branch, response(430), 1.0)
+    assert (branch.ended, branch.status) == (True, 430)
+
+
+def test_a_phone_that_rang_is_not_rung_again_by_another_flow() -> None:
+    outlet = Outlet()
+    fork, branch = start(flows("f1", "f2"), outlet)
+    fork.provisional(branch, response(180), 0.5)
+    fork.final(branch, response(408), 1.0)
+    assert hosts(outlet) == ["f1"]
+    assert (branch.ended, branch.status) == (True, 408)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from offhook.message import Message, parse
-from offhook.registrar import Binding, RegistrarPolicy, Registration, Update, change, read
+from offhook.registrar import Binding, Gruus, RegistrarPolicy, Registration, Update, change, read
 
 AOR = "sip:alice@example.com"
 NOW = 1_800_000_000.0
@@ -43,10 +43,13 @@ def registration(
     policy: RegistrarPolicy | None = None,
     flow: str = "udp/a/b",
     by_flow: bool = False,
+    gruus: Gruus | None = None,
 ) -> Registration:
     """The same, read."""
     message = request(*contacts, call_id=call_id, cseq=cseq, headers=headers)
-    return read(message, policy=policy or RegistrarPolicy(), flow=flow, by_flow=by_flow)
+    return read(
+        message, policy=policy or RegistrarPolicy(), flow=flow, by_flow=by_flow, gruus=gruus
+    )
 
 
 class Registrar:
@@ -66,6 +69,7 @@ class Registrar:
         flow: str = "udp/a/b",
         by_flow: bool = False,
         now: float = NOW,
+        gruus: Gruus | None = None,
     ) -> Update:
         """Apply one REGISTER; without `cseq` each is newer than the last."""
         self.cseq = cseq or self.cseq + 1
@@ -77,6 +81,7 @@ class Registrar:
             policy=self.policy,
             flow=flow,
             by_flow=by_flow,
+            gruus=gruus,
         )
         update = change(self.bindings, wanted, now)
         self.bindings = tuple(update.bindings)

@@ -257,10 +257,12 @@ def test_outbound_applies_on_the_first_hop_and_behind_an_edge_that_knows_it() ->
     supported = ["Supported: path, outbound"]
     wanted = registration(FLOW, headers=supported, policy=OUTBOUND)
     assert (wanted.outbound, wanted.contacts[0].reg_id) == (True, 1)
+    assert wanted.by_flow  # RFC 5626 7
     via = "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK2"
     edge = [*supported, via, "Path: <sip:core;lr>, <sip:edge;lr;ob>"]
-    wanted = registration(FLOW, headers=edge, policy=OUTBOUND)
+    wanted = registration(FLOW, headers=edge, policy=OUTBOUND, by_flow=True)
     assert (wanted.outbound, wanted.contacts[0].reg_id) == (True, 1)
+    assert not wanted.by_flow  # the edge can be connected to
 
 
 @pytest.mark.rfc("5626", "6")
@@ -284,7 +286,8 @@ def test_a_reg_id_without_instance_is_ignored_and_two_contacts_are_a_400() -> No
 
 
 def test_without_outbound_a_reg_id_is_a_parameter_like_others() -> None:
-    wanted = registration(FLOW, headers=["Supported: outbound"])
+    policy = RegistrarPolicy(outbound=False)
+    wanted = registration(FLOW, headers=["Supported: outbound"], policy=policy)
     assert (wanted.outbound, wanted.contacts[0].reg_id) == (False, 0)
     assert wanted.contacts[0].parameters == ";reg-id=1"
 
