@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from offhook.testing import Nat
 from tests.interop.conftest import ALICE, BOB
+from tests.interop.harness.boxes import Box
 from tests.interop.harness.certificates import Authority
 from tests.interop.harness.endpoint import DOMAIN, Account
 from tests.interop.harness.exchange import Exchange, Profile, Setup, serving
@@ -21,16 +26,18 @@ from tests.interop.harness.namespaces import (
     internet,
     unavailable,
 )
+from tests.interop.harness.phones import phone, set_up
+from tests.interop.harness.process import until
 from tests.interop.harness.scripted import ScriptedPhone
+from tests.interop.harness.web_wire import WebWire
 from tests.interop.harness.wire import Wire
 
 pytestmark = [pytest.mark.interop(*PROGRAMS), pytest.mark.timeout(60)]
 
 ACCOUNTS = (ALICE, BOB)
-BOXES = {
-    "port-restricted": ("-j", "MASQUERADE"),
-    "symmetric": ("-j", "MASQUERADE", "--random-fully"),
-}
+TRANSPORTS = ("udp", "tcp", "tls", "wss")
+PING_SECONDS = 2  # the shortest that can be configured
+KINDS = ("full-cone", "restricted", "port-restricted", "symmetric")
 
 
 @dataclass(slots=True)
@@ -42,8 +49,34 @@ class Stage:
 
     def phone(self, account: Account, place: Place, transport: str = "udp") -> ScriptedPhone:
         """A phone on a socket of its own."""
-        address = self.exchange.endpoint.address(transport)
-        return ScriptedPhone(Wire(address, transport, place=place), account)
+        endpoint = self.exchange.endpoint
+        address = endpoint.address(transport)
+        if transport in ("udp", "tcp"):
+            return ScriptedPhone(Wire(address, transport, place=place), account)
+        context = ssl.create_default_context(cafile=str(endpoint.authority))
+        if transport == "wss":
+            return ScriptedPhone(WebWire(address, context, place=place), account)
+        return ScriptedPhone(Wire(address, transport, place=place, context=context), account)
+
+
+@contextlib.contextmanager
+def behind(net: Internet, kind: str, *, loss: float = 0.0) -> Iterator[Place]:
+    """The place behind a box of this kind: the kernel's where it has it, else our own."""
+    if kind in KERNEL_KINDS:
+        router = net.translated(*KERNEL_KINDS[kind])
+        if loss:
+            router.lose(loss)
+        yield router.inside
+    else:
+        with contextlib.closing(Box(net, OWN_KINDS[kind])) as box:
+            yield box.inside
+
+
+KERNEL_KINDS = {
+    "port-restricted": ("-j", "MASQUERADE"),
+    "symmetric": ("-j", "MASQUERADE", "--random-fully"),
+}
+OWN_KINDS = {"full-cone": Nat.FULL_CONE, "restricted": Nat.RESTRICTED}
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +87,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("nat")
     with internet() as net:
         setup = Setup(
-            (Profile(transports=("udp", "tcp", "tls")),),
+            (Profile(transports=TRANSPORTS),),
             ACCOUNTS,
             Authority(folder).issue("server", [DOMAIN], [SERVER]),
             place=net.server,
+            extra=f"[registrar]\nkeep_alive_interval = {PING_SECONDS}",
         )
         with serving(folder / "exchange", setup) as exchange:
             yield Stage(net, exchange)
@@ -77,19 +111,24 @@ def call(caller: ScriptedPhone, callee: ScriptedPhone, *, ends: str) -> None:
     one.response(200)
 
 
-@pytest.mark.parametrize("box", BOXES)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_phone_behind_a_box_calls_and_is_called(
-    stage: Stage, alice: Account, bob: Account, box: str
+    stage: Stage, alice: Account, bob: Account, kind: str, transport: str
 ) -> None:
-    router = stage.net.translated(*BOXES[box])
-    inner = stage.phone(alice, router.inside)
-    outer = stage.phone(bob, stage.net.host)
-    with contextlib.closing(inner.wire), contextlib.closing(outer.wire):
-        assert inner.register() == 200
-        assert outer.register() == 200
-        for caller, callee in ((inner, outer), (outer, inner)):
+    """The other one is behind a box of the same kind, over UDP, with the same private address."""
+    with contextlib.ExitStack() as stack:
+        homes = [stack.enter_context(behind(stage.net, kind)) for _ in range(2)]
+        one = stage.phone(alice, homes[0], transport)
+        other = stage.phone(bob, homes[1])
+        for phone in (one, other):
+            stack.callback(phone.wire.close)
+            assert phone.register() == 200
+        for caller, callee in ((one, other), (other, one)):
             for ends in ("caller", "callee"):
                 call(caller, callee, ends=ends)
+        for phone in (one, other):
+            assert phone.register(0) == 200
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +141,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Pla
         place, neighbour = net.cloud()
         extra = f'advertise = "{CLOUD}"\nadvertise_to = {{ private = "" }}'
         profile = Profile(transports=("udp", "tcp"), extra=extra)
-        setup = Setup((profile,), ACCOUNTS, place=place)
+        off = '[registrar]\nkeep_alive = "off"'
+        setup = Setup((profile,), ACCOUNTS, place=place, extra=off)
         with serving(folder / "exchange", setup) as exchange:
             yield Stage(net, exchange), neighbour
 
@@ -122,3 +162,157 @@ def test_one_socket_shows_each_side_the_address_that_it_can_reach(
         for caller, callee in ((public, private), (private, public)):
             for ends in ("caller", "callee"):
                 call(caller, callee, ends=ends)
+
+
+@pytest.mark.interop("baresip", "linphonec")
+@pytest.mark.parametrize(
+    ("kind", "transport", "lossy"),
+    [("restricted", "udp", False), ("symmetric", "udp", True), ("port-restricted", "tls", True)],
+)
+def test_real_phones_behind_boxes_ring_and_hang_up(
+    stage: Stage,
+    alice: Account,
+    bob: Account,
+    tmp_path: Path,
+    kind: str,
+    transport: str,
+    lossy: bool,
+) -> None:
+    """baresip and linphonec; where packets are lost, the boxes drop one in twenty."""
+    server = stage.exchange.endpoint
+    with contextlib.ExitStack() as stack:
+        phones = []
+        for program, account in (("baresip", alice), ("linphonec", bob)):
+            place = stack.enter_context(behind(stage.net, kind, loss=0.05 if lossy else 0.0))
+            opened = phone(
+                program, tmp_path, account, server, transport=transport, tone=440.0, place=place
+            )
+            phones.append(stack.enter_context(opened))
+        for caller, callee in (phones, reversed(phones)):
+            for ends in (caller, callee):
+                set_up(caller, callee)
+                ends.hang_up()
+                caller.wait_ended()
+                callee.wait_ended()
+
+
+FORGETFUL = 3.0  # seconds that a mapping lives in the boxes of the next tests
+
+
+def row_of(stage: Stage, account: Account) -> dict[str, object] | None:
+    """What `offhook ctl registrations` shows of an account, None if it has no contact."""
+    rows = [row for row in stage.exchange.ctl("registrations") if row["aor"] == account.uri]
+    assert len(rows) <= 1, rows
+    return rows[0] if rows else None
+
+
+def test_pings_hold_a_mapping_and_show_what_is_alive(
+    stage: Stage, alice: Account, bob: Account
+) -> None:
+    with contextlib.ExitStack() as stack:
+        box = stack.enter_context(
+            contextlib.closing(Box(stage.net, Nat.FULL_CONE, lifetime=FORGETFUL))
+        )
+        inner, outer = stage.phone(alice, box.inside), stage.phone(bob, stage.net.host)
+        for phone in (inner, outer):
+            stack.callback(phone.wire.close)
+            assert phone.register() == 200
+        inner.listen(20.0, pings=4)  # longer than the box remembers
+        assert inner.pings == 4
+        call(outer, inner, ends="callee")
+        natted, public = row_of(stage, alice), row_of(stage, bob)
+        assert natted is not None
+        assert public is not None
+        assert (natted["nat"], natted["by_flow"], natted["lost"]) == ("private contact", True, 0)
+        assert isinstance(natted["latency"], float)
+        assert 0 < natted["latency"] < 1000
+        assert isinstance(natted["alive"], int)
+        assert (public["nat"], public["by_flow"], public["alive"]) == ("none", False, None)
+        # the phone is switched off: three pings later its contact is gone
+        inner.answers_pings = False
+        until(lambda: row_of(stage, alice) is None, timeout=15.0, what="the dead contact is gone")
+        stage.exchange.running.wait_for("alice@example.com.*contact_silent", timeout=1.0)
+        outer.register(0)
+
+
+def test_without_pings_a_forgetful_box_loses_the_phone(
+    stage: Stage, cloud: tuple[Stage, Place], alice: Account, bob: Account
+) -> None:
+    """What pings hold in the test above is lost where they are off, so that one can fail."""
+    quiet, _ = cloud
+    address = (CLOUD, quiet.exchange.endpoint.ports["udp"])
+    with contextlib.ExitStack() as stack:
+        boxes = [
+            stack.enter_context(contextlib.closing(Box(net, Nat.FULL_CONE, lifetime=FORGETFUL)))
+            for net in (quiet.net, stage.net)
+        ]
+        silent = ScriptedPhone(Wire(address, place=boxes[0].inside), alice)
+        caller = ScriptedPhone(Wire(address, place=quiet.net.host), bob)
+        clock = stage.phone(bob, boxes[1].inside)
+        for phone in (silent, caller, clock):
+            stack.callback(phone.wire.close)
+            assert phone.register() == 200
+        call(caller, silent, ends="callee")  # as long as the box remembers
+        clock.listen(20.0, pings=4)
+        assert clock.pings == 4
+        assert silent.pings == 0
+        caller.dial(alice.uri)
+        with pytest.raises(AssertionError, match="INVITE did not come"):
+            silent.request("INVITE", timeout=2.0)
+        assert clock.register(0) == 200
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What stays the same when a phone comes by another network."""
+
+    transport: str
+    instance: str = ""
+    call_id: str = ""
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        Move("udp", call_id="same-call-id"),
+        Move("udp", instance="<urn:uuid:00000000-0000-1000-8000-00000a11ce00>"),
+        Move("udp"),
+        Move("tcp", instance="<urn:uuid:00000000-0000-1000-8000-00000a11ce00>"),
+        Move("tls", instance="<urn:uuid:00000000-0000-1000-8000-00000a11ce00>"),
+        Move("wss"),
+    ],
+    ids=lambda move: f"{move.transport}-{'instance' if move.instance else move.call_id or 'bare'}",
+)
+def test_a_phone_that_comes_by_another_network_is_reachable_at_once(
+    stage: Stage, alice: Account, bob: Account, move: Move
+) -> None:
+    """Wi-Fi to LTE: another box, another address and port; the old network is silent now."""
+    with contextlib.ExitStack() as stack:
+        wifi, lte = (
+            stack.enter_context(contextlib.closing(Box(stage.net, Nat.RESTRICTED)))
+            for _ in range(2)
+        )
+        caller = stage.phone(bob, stage.net.host)
+        old, new = (stage.phone(alice, box.inside, move.transport) for box in (wifi, lte))
+        for phone in (old, new):
+            phone.instance = move.instance
+            phone.call_id = move.call_id or phone.call_id
+            stack.callback(phone.wire.close)
+        stack.callback(caller.wire.close)
+        assert (caller.register(), old.register()) == (200, 200)
+        call(caller, old, ends="caller")
+        wifi.forget()
+        new.cseq = old.cseq
+        assert new.register() == 200
+        registered = time.monotonic()
+        caller.dial(alice.uri)
+        invite = new.rung()
+        assert time.monotonic() - registered < 2.0
+        caller.response(180)
+        talk = new.accept(invite)
+        caller.connected()
+        new.hear("ACK")
+        new.say("BYE", talk)
+        caller.hear("BYE")
+        new.response(200)
+        assert (caller.register(0), new.register(0)) == (200, 200)

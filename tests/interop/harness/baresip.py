@@ -17,7 +17,8 @@ from pathlib import Path
 
 from tests.interop.harness import tones, trace
 from tests.interop.harness.endpoint import Account, Endpoint
-from tests.interop.harness.process import LOOPBACK, Program, ProgramError, free_port, until
+from tests.interop.harness.namespaces import HERE, Place
+from tests.interop.harness.process import Program, ProgramError, free_port, until
 
 MODULES = Path("/usr/lib/baresip/modules")
 TONE_SECONDS = 40.0
@@ -72,9 +73,11 @@ class Baresip:
         *,
         transport: str,
         tone: float,
+        place: Place = HERE,
     ) -> None:
         """Write a configuration below ``folder`` and start; it registers at once."""
         self.account = account
+        self._place = place
         self.recordings = folder / "heard"
         self.recordings.mkdir(parents=True)
         self._sockets = _Sockets(free_port(), free_port())
@@ -83,7 +86,9 @@ class Baresip:
         self._answers: queue.Queue[Event] = queue.Queue()
         self._write_configuration(folder, server, transport, tone)
         self.program = Program(
-            f"baresip {account.user}", ["baresip", "-4", "-s", "-f", folder], folder=folder
+            f"baresip {account.user}",
+            place.command(["baresip", "-4", "-s", "-f", folder]),
+            folder=folder,
         )
         try:
             self._control = self._connect()
@@ -100,7 +105,7 @@ class Baresip:
         authority = f"sip_cafile {server.authority}" if server.authority else ""
         source = tones.write_tone(folder / "tone.wav", tone, TONE_SECONDS)
         text = _CONFIG.format(
-            host=LOOPBACK,
+            host=self._place.host,
             sip_port=self._sockets.sip,
             control_port=self._sockets.control,
             authority=authority,
@@ -128,8 +133,9 @@ class Baresip:
             if not self.program.running:
                 raise self.program.failure("did not start")
             try:
-                address = (LOOPBACK, self._sockets.control)
-                opened.append(socket.create_connection(address, timeout=1.0))
+                address = (self._place.host, self._sockets.control)
+                with self._place.entered():
+                    opened.append(socket.create_connection(address, timeout=1.0))
             except OSError:
                 return False
             return True

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.interop.harness import tones, trace
 from tests.interop.harness.endpoint import TRANSPORTS, Account, Endpoint
-from tests.interop.harness.process import LOOPBACK, Program, free_port, until
+from tests.interop.harness.namespaces import HERE, Place
+from tests.interop.harness.process import Program, free_port, until
 
 TONE_SECONDS = 40.0
 
@@ -72,9 +73,11 @@ class Linphone:
         *,
         transport: str,
         tone: float,
+        place: Place = HERE,
     ) -> None:
         """Write a configuration below ``folder`` and start; it registers at once."""
         self.account = account
+        self._place = place
         self._recording = folder / "heard.wav"
         home = folder / "home"
         (home / ".local/share/linphone").mkdir(parents=True)
@@ -84,7 +87,7 @@ class Linphone:
         source = tones.write_tone(folder / "tone.wav", tone, TONE_SECONDS)
         self.program = Program(
             f"linphonec {account.user}",
-            ["stdbuf", "-oL", "linphonec", "-d", "5", "-c", configuration],
+            place.command(["stdbuf", "-oL", "linphonec", "-d", "5", "-c", configuration]),
             folder=folder,
             environment={"HOME": str(home), "TERM": "dumb"},
         )
@@ -99,7 +102,7 @@ class Linphone:
         listeners[transport] = free_port()
         keys = {"udp": "sip_port", "tcp": "sip_tcp_port", "tls": "sip_tls_port"}
         return _CONFIG.format(
-            host=LOOPBACK,
+            host=self._place.host,
             listener="\n".join(f"{keys[name]}={port}" for name, port in listeners.items()),
             user=self.account.user,
             password=self.account.password,

@@ -110,11 +110,13 @@ class Internet:
     def __init__(self) -> None:
         self._namespaces: list[Namespace] = []
         self._taken = 9  # last number of the addresses of NAT boxes
-        self.public = self._namespace()
+        self.public = self.namespace()
         self.public.run("ip", "link", "add", "net", "type", "bridge")
         for host in (SERVER, PUBLIC):
             self.public.run("ip", "address", "add", f"{host}/24", "dev", "net")
         self.public.run("ip", "link", "set", "net", "up")
+        self.public.set("net/ipv4/ip_forward", "1")  # it answers for the boxes that are in it
+        self.public.set("net/ipv4/conf/net/proxy_arp", "1")
 
     @property
     def server(self) -> Place:
@@ -128,10 +130,9 @@ class Internet:
 
     def translated(self, *rule: str) -> Router:
         """A router with a host behind it, made by these words of an iptables NAT rule."""
-        self._taken += 1
-        outer = f"203.0.113.{self._taken}"
-        router, home = self._namespace(), self._namespace()
-        self._attach(router, f"r{self._taken}")
+        outer, number = self.address()
+        router, home = self.namespace(), self.namespace()
+        self._attach(router, f"r{number}")
         router.run("ip", "address", "add", f"{outer}/24", "dev", "wan")
         _link(router, "lan", home, "eth0")
         router.run("ip", "address", "add", f"{GATEWAY}/24", "dev", "lan")
@@ -147,7 +148,7 @@ class Internet:
     def cloud(self) -> tuple[Place, Place]:
         """A private network behind a one-to-one NAT: the host that `CLOUD` is translated to, and a
         neighbour of it, which the public segment cannot reach nor be reached by."""
-        router, inside = self._namespace(), self._namespace()
+        router, inside = self.namespace(), self.namespace()
         self._attach(router, "cloud")
         router.run("ip", "address", "add", f"{CLOUD}/24", "dev", "wan")
         _link(router, "lan", inside, "eth0")
@@ -174,7 +175,13 @@ class Internet:
         _link(self.public, port, router, "wan")
         self.public.run("ip", "link", "set", port, "master", "net")
 
-    def _namespace(self) -> Namespace:
+    def address(self) -> tuple[str, int]:
+        """A free address of the public segment, and its number."""
+        self._taken += 1
+        return f"203.0.113.{self._taken}", self._taken
+
+    def namespace(self) -> Namespace:
+        """A namespace that vanishes with this internet."""
         made = Namespace()
         self._namespaces.append(made)
         return made

@@ -11,6 +11,7 @@ from typing import Protocol
 from tests.interop.harness.baresip import Baresip
 from tests.interop.harness.endpoint import Account, Endpoint
 from tests.interop.harness.linphone import Linphone
+from tests.interop.harness.namespaces import HERE, Place
 from tests.interop.harness.process import until
 
 CALLER_TONE = 440.0
@@ -48,12 +49,19 @@ KINDS: dict[str, Callable[..., Phone]] = {"baresip": Baresip, "linphonec": Linph
 
 @contextlib.contextmanager
 def phone(
-    kind: str, folder: Path, account: Account, server: Endpoint, *, transport: str, tone: float
+    kind: str,
+    folder: Path,
+    account: Account,
+    server: Endpoint,
+    *,
+    transport: str,
+    tone: float,
+    place: Place = HERE,
 ) -> Iterator[Phone]:
     """A phone of this kind that is started, and ended whatever happens."""
-    place = folder / f"{kind}-{account.user}"
-    place.mkdir(parents=True)
-    started = KINDS[kind](place, account, server, transport=transport, tone=tone)
+    own = folder / f"{kind}-{account.user}"
+    own.mkdir(parents=True)
+    started = KINDS[kind](own, account, server, transport=transport, tone=tone, place=place)
     try:
         yield started
     finally:

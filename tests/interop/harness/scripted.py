@@ -12,12 +12,27 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tests.interop.harness.endpoint import Account
-from tests.interop.harness.wire import Response, Wire, credentials
+from tests.interop.harness.wire import Response, credentials
 
 PATIENCE = 5.0
 _numbers = itertools.count(1)
+
+
+class Line(Protocol):
+    """What a phone needs of a socket; `wire.Wire` and `web_wire.WebWire` have it."""
+
+    transport: str
+    host: str
+    closed: bool
+
+    @property
+    def port(self) -> int: ...
+    def send(self, data: bytes, *, to: tuple[str, int] | None = None) -> None: ...
+    def receive(self, timeout: float) -> Response | None: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,7 @@ class Talk:
 class ScriptedPhone:
     """One phone. `contact` is what it says of itself, by default the address of its socket."""
 
-    wire: Wire
+    wire: Line
     account: Account
     contact: str = ""
     tag: str = field(default_factory=lambda: secrets.token_hex(4))
@@ -92,12 +107,13 @@ class ScriptedPhone:
     instance: str = ""
     pings: int = 0  # keep-alive OPTIONS that came
     answers_pings: bool = True
-    _cseq: int = 0
+    cseq: int = 0
     _answers: dict[str, bytes] = field(default_factory=dict)  # by branch and method
 
     def __post_init__(self) -> None:
         own = f"{self.wire.host}:{self.wire.port}"
-        suffix = "" if self.wire.transport == "udp" else f";transport={self.wire.transport}"
+        name = "ws" if self.wire.transport == "wss" else self.wire.transport
+        suffix = "" if name == "udp" else f";transport={name}"
         self.contact = self.contact or f"sip:{self.account.user}@{own}{suffix}"
 
     # registering -----------------------------------------------------------------------------
@@ -168,7 +184,7 @@ class ScriptedPhone:
     def request(self, method: str, *, timeout: float = PATIENCE) -> Heard:
         """The next request of this method; other ones than keep-alives are a failure."""
         while True:
-            found = self._next(timeout, f"a {method}")
+            found = self._next(timeout, method)
             if found.method == method:
                 return found
             assert found.status, f"{found.method} instead of {method}: {found.raw!r}"
@@ -176,7 +192,7 @@ class ScriptedPhone:
     def response(self, wanted: int = 0, *, timeout: float = PATIENCE) -> Heard:
         """The next response with this status; the next final one for 0."""
         while True:
-            found = self._next(timeout, f"a {wanted or 'final'} response")
+            found = self._next(timeout, f"{wanted or 'final'} response")
             if found.method:
                 raise AssertionError(f"{found.method} instead of a response: {found.raw!r}")
             if found.status == wanted or (not wanted and found.status >= 200):
@@ -195,7 +211,7 @@ class ScriptedPhone:
             found = self._take(left)
             if found is not None:
                 return found
-        raise AssertionError(f"{self.account.user}: no {what} within {timeout:g} s")
+        raise AssertionError(f"{self.account.user}: {what} did not come within {timeout:g} s")
 
     def _take(self, timeout: float) -> Heard | None:
         """The next message that is for the script: no keep-alive, no copy."""
@@ -237,9 +253,9 @@ class ScriptedPhone:
         return [f"{name}: {value}" for name, value in found.items()]
 
     def _send(self, method: str, uri: str, to: str, call_id: str, lines: list[str]) -> None:
-        self._cseq += 1
+        self.cseq += 1
         ends = [f"From: <{self.account.uri}>;tag={self.tag}", f"To: {to}", f"Call-ID: {call_id}"]
-        self._write(method, uri, self._cseq, [*ends, *lines])
+        self._write(method, uri, self.cseq, [*ends, *lines])
 
     def _within(self, method: str, talk: Talk, cseq: int) -> None:
         lines = [f"From: {talk.local}", f"To: {talk.remote}", f"Call-ID: {talk.call_id}"]
