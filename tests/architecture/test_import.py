@@ -9,6 +9,7 @@ HEAVY = {
     "asyncio",
     "dns",
     "numpy",
+    "prometheus_client",
     "pydantic",
     "rich",
     "sqlalchemy",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from offhook.engine.actions import Open
 from offhook.errors import StartError
 from offhook.message import Message, parse
+from offhook.runtime.counters import Counters, Gauges
 from offhook.runtime.network import Sink
 from offhook.transport.flow import Address, Flow, Listener
 
@@ -37,6 +38,7 @@ class RecordingNetwork:
     """`refused` are addresses where nobody listens, `names` what the name servers know."""
 
     def __init__(self) -> None:
+        self.counters = Counters()
         self.listeners: list[Listener] = []
         self.sent: list[Sent] = []
         self.opened: list[Open] = []
@@ -102,6 +104,9 @@ class RecordingNetwork:
             raise StartError(f"{listener.host}:{listener.port}: in use")
         self.listeners.append(replace(listener, port=listener.port or 5060))
         return self.listeners[-1]
+
+    def gauges(self) -> Gauges:
+        return Gauges(datagram_bytes_waiting=300, datagrams_lost=2, names_remembered=4)
 
     def attach(self, sink: Sink) -> None:
         self._sink = sink

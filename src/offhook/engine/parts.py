@@ -8,6 +8,7 @@ from offhook.engine.actions import Action
 from offhook.engine.events import Event
 from offhook.engine.identifiers import Identifiers
 from offhook.engine.settings import EngineSettings
+from offhook.engine.traffic import Traffic
 from offhook.engine.ways import Ways
 from offhook.transaction.owner import Owner
 from offhook.transaction.table import Transactions
@@ -28,6 +29,7 @@ class Counters:
     stateless: int = 0  # requests and responses that were relayed without a transaction
     retransmissions: int = 0  # requests that came again
     refused_overload: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 @dataclass(slots=True)

@@ -96,9 +96,10 @@ class Receiver:
             self._counters.malformed += 1
             return
         if not message.is_request:
-            self._response(message, now)
+            self._response(message, flow, now)
             return
         self._counters.requests += 1
+        self._counters.traffic.request_in(flow, message.method)
         try:
             core = message.core()
         except MessageError as error:
@@ -258,13 +259,15 @@ class Receiver:
         return core.to_tag == self._parts.identifiers.to_tag(core)
 
     # responses -----------------------------------------------------------------------------------
-    def _response(self, message: Message, now: float) -> None:
+    def _response(self, message: Message, flow: Flow, now: float) -> None:
         self._counters.responses += 1
         machine = self._transactions.client_of(*response_key(message.index))
         if machine is None:
             if not return_response(self._parts, message, now):
                 self._counters.stray_responses += 1  # RFC 6026 8.9: never forwarded
-        elif validate_relayed(message) is not None:
+            return
+        self._counters.traffic.reply_in(flow, machine.method, message.status)
+        if validate_relayed(message) is not None:
             self._counters.malformed += 1
         elif isinstance(machine.user, Outgoing):
             if validate(message, Role.UAC) is None:

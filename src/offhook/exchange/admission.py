@@ -31,6 +31,7 @@ class Doorkeeper:
             serving.bans.verdict(request.source[0], serving.clock.now()).admission
             is Admission.BANNED
         ):
+            serving.counters.banned += 1
             return Delayed(None, 0.0)
         refusal = proxy_require(request)
         if refusal is not None:

@@ -54,6 +54,7 @@ class Authenticator:
         try:
             credentials = self._credentials(request, realm)
         except ChallengeError as error:
+            self._serving.counters.malformed += 1
             return OwnReply(error.status, error.reason)
         if credentials is None:
             return self._challenge(request, guard, realm)
@@ -105,10 +106,14 @@ class Authenticator:
         if verdict is Verdict.OK and account is not None:
             refusal = self._identity(request, account)
             if refusal is None:
+                serving.counters.authenticated += 1
                 request.account = account
                 take_out(request.message, (credentials.realm,))
+            else:
+                serving.counters.foreign += 1
             return refusal
         if verdict is Verdict.MALFORMED:
+            serving.counters.malformed += 1
             return OwnReply(400, "Bad Credentials")
         if verdict is not Verdict.WRONG:
             stale = verdict is Verdict.STALE
@@ -127,6 +132,7 @@ class Authenticator:
         self, request: Request, credentials: Credentials, again: OwnReply
     ) -> OwnReply | Delayed:
         source = request.source[0]
+        self._serving.counters.wrong += 1
         verdict = self._serving.bans.wrong(source, self._serving.clock.now())
         log.warning(
             "wrong_password",
@@ -144,6 +150,11 @@ class Authenticator:
     def _challenge(
         self, request: Request, guard: DigestGuard, realm: str, *, stale: bool = False
     ) -> OwnReply:
+        counters = self._serving.counters
+        if stale:
+            counters.stale += 1
+        else:
+            counters.challenged += 1
         values = guard.challenge(
             realm, source=request.source[0], now=self._serving.clock.unix(), stale=stale
         )

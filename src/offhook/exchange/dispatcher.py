@@ -268,10 +268,13 @@ class Dispatcher:
         elif isinstance(answer, Outcome):
             engine.respond(incoming, answer.status, now, reason=answer.reason)
         else:
+            self._serving.counters.handlers_failed += 1
             log.error("no_decision", call_id=request.call_id, got=type(answer).__name__)
             engine.respond(incoming, 500, now)
 
     def _tell(self, request: Request, status: int, *, sent: bool) -> None:
+        if request.method == "REGISTER":
+            self._serving.counters.registered(status)
         if not sent and not request.cancelled:
             log.warning("answer_not_sent", call_id=request.call_id, status=status)
 
@@ -282,9 +285,11 @@ class Dispatcher:
             log.info("refused", call_id=request.call_id, status=status, reason=error.reason)
         elif isinstance(error, StorageError):
             status = 503
+            self._serving.counters.storage_failed += 1
             log.error("storage_failed", call_id=request.call_id, error=str(error))
         else:
             status = 500
+            self._serving.counters.handlers_failed += 1
             log.error(
                 "handler_failed", call_id=request.call_id, method=request.method, exc_info=error
             )

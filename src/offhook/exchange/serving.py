@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from offhook.auth.bans import Bans
 from offhook.engine.engine import Engine
 from offhook.errors import UriError
+from offhook.exchange.counters import Counters
 from offhook.exchange.profile import Gateway, Profile
 from offhook.message.uri import Uri, parse_uri
 from offhook.storage.protocols import AccountStore, BindingStore, ImmediateBindingStore
@@ -43,6 +44,7 @@ class Serving:
     default_domain: str
     bans: Bans
     random_hex: Callable[[], str]
+    counters: Counters = field(default_factory=Counters)
     _aors: dict[str, str] = field(default_factory=dict)
 
     def aor(self, uri: Uri) -> str:

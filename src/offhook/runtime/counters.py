@@ -1,10 +1,11 @@
-"""What the network counts. Plain integers that only grow; metrics read them when asked."""
+"""What the network counts: plain integers that only grow, and what there is at the moment. Metrics
+read both when asked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Counters"]
+__all__ = ["Counters", "Gauges"]
 
 
 @dataclass(slots=True)
@@ -36,3 +37,13 @@ class Counters:
     lookups: int = 0  # questions sent to a name server
     lookups_failed: int = 0  # without an answer in time
     lookups_refused: int = 0  # too many at once
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What a network has at the moment. The two of the kernel are sums over the UDP sockets."""
+
+    datagram_bytes_waiting: int = 0  # received by the kernel, not yet read
+    datagrams_lost: int = 0  # dropped by the kernel since the start: its buffer was full
+    names_remembered: int = 0
+    lookups_waiting: int = 0

@@ -83,6 +83,16 @@ class Resolver:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    @property
+    def remembered(self) -> int:
+        """Names in the cache."""
+        return len(self._cache)
+
+    @property
+    def waiting(self) -> int:
+        """Names being looked up."""
+        return len(self._waiting)
+
     async def close(self) -> None:
         """End the look-ups under way; nobody is answered any more."""
         self._waiting.clear()

@@ -104,10 +104,12 @@ class Driver:
             return
         engine = self.engine
         network = self.network
+        sent = engine.counters.traffic.sent
         while engine.has_actions:
             for action in engine.actions():
                 if type(action) is Send:
                     network.send(action.flow, action.data)
+                    sent(action.flow, action.data)
                 elif type(action) is Open:
                     network.open(action)
                 elif type(action) is Resolve:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from offhook.engine.actions import Open
+from offhook.runtime.counters import Counters, Gauges
 from offhook.transport.flow import Flow, Listener
 
 __all__ = ["Network", "Sink"]
@@ -46,6 +47,11 @@ class Sink(Protocol):
 class Network(Protocol):
     """Sockets, names and clocks. No method but `listen` and `stop` waits, and none raises for what
     a peer does."""
+
+    counters: Counters
+
+    def gauges(self) -> Gauges:
+        """What there is at the moment."""
 
     def now(self) -> float:
         """Monotonic seconds."""

@@ -19,7 +19,7 @@ from offhook.runtime.accept import Acceptor
 from offhook.runtime.binding import LAST_PORT, bind_datagrams, bind_streams, checked
 from offhook.runtime.connect import Connector
 from offhook.runtime.connections import Connections
-from offhook.runtime.counters import Counters
+from offhook.runtime.counters import Counters, Gauges
 from offhook.runtime.dns import Resolver
 from offhook.runtime.limits import Limits
 from offhook.runtime.listener_choice import B, choose
@@ -154,6 +154,16 @@ class SocketNetwork:
     def connections(self) -> Sequence[Flow]:
         """The open connections."""
         return self._connections.flows() if self._connections is not None else []
+
+    def gauges(self) -> Gauges:
+        """What there is at the moment; a system call for each UDP socket."""
+        memory = [each.memory() for each in self._datagrams]
+        return Gauges(
+            datagram_bytes_waiting=sum(waiting for waiting, _ in memory),
+            datagrams_lost=sum(lost for _, lost in memory),
+            names_remembered=self._resolver.remembered,
+            lookups_waiting=self._resolver.waiting,
+        )
 
     async def stop(self) -> None:
         """Close every socket: connections after what is queued on them has left, bounded by the

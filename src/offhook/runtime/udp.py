@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import struct
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
@@ -39,6 +40,8 @@ ERROR_BATCH = 64  # reports of the error queue read at once
 LOCAL_ADDRESSES = 64  # of a wildcard socket, remembered to find the flow of an error report
 
 IP_PKTINFO = 8  # Linux; the socket module does not name it
+SO_MEMINFO = 55  # Linux 4.12; the same
+MEMINFO = struct.Struct("=9I")  # linux/sock_diag.h: SK_MEMINFO_RMEM_ALLOC ... SK_MEMINFO_DROPS
 SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 Control = list[tuple[int, int, bytes]]
 
@@ -131,6 +134,18 @@ class DatagramSocket(ABC):
             counters = self._counters
             counters.datagrams_out += 1
             counters.datagram_bytes_out += len(data)
+
+    def memory(self) -> tuple[int, int]:
+        """What the kernel tells of the socket: bytes that wait to be read, datagrams that it has
+        dropped because its buffer was full."""
+        try:
+            told = self._socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size)
+        except OSError:  # closed, or a kernel that does not tell
+            return 0, 0
+        if len(told) < MEMINFO.size:
+            return 0, 0
+        values = MEMINFO.unpack(told)
+        return values[0], values[8]
 
     def close(self) -> None:
         """Stop reading and sending; what is queued is lost."""

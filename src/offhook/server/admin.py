@@ -1,8 +1,13 @@
-"""The admin listener: `GET /health` over HTTP/1.1, for load balancers and service managers.
+"""The admin listener: a few pages over HTTP/1.1, for load balancers, service managers, monitoring.
 
-One path needs no web framework: a request head of bounded size within a deadline, one answer, and
-the connection is closed (RFC 9112). It listens where `[admin] listen` says, loopback as a rule, and
-tells nothing but the state of the server.
+| page | says |
+|---|---|
+| `/health` | 200 if new calls are welcome, 503 while draining or if the storage fails |
+| `/live` | 200 as long as the event loop turns: nothing that a restart would not cure |
+| `/metrics` | the numbers, in Prometheus' text format |
+
+Three pages need no web framework: a request head of bounded size within a deadline, one answer, and
+the connection is closed (RFC 9112). It listens where `[admin] listen` says, loopback as a rule.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import structlog
@@ -18,9 +24,7 @@ from offhook.errors import StartError
 from offhook.server.json_value import Json
 from offhook.transport import Address
 
-__all__ = ["Admin", "Health"]
-
-Health = Callable[[], Awaitable[Mapping[str, Json]]]  # "status": "ok" is 200, anything else 503
+__all__ = ["Admin", "Health", "Page", "Reply", "health_page", "live_page"]
 
 LONGEST_HEAD = 8 * 1024  # bytes; what common HTTP servers take
 MOST_CONNECTIONS = 64
@@ -31,12 +35,46 @@ WRITE_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-class Admin:
-    """The listener. `health` is asked for each request."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer."""
 
-    def __init__(self, address: Address, health: Health) -> None:
+    status: HTTPStatus
+    body: bytes
+    content_type: str = "application/json"
+
+
+Page = Callable[[], Awaitable[Reply]]
+Health = Callable[[], Awaitable[Mapping[str, Json]]]  # "status": "ok" is 200, anything else 503
+
+
+def health_page(health: Health) -> Page:
+    """`health` as a page. One that does not answer in time is not healthy."""
+
+    async def page() -> Reply:
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                state = await health()
+        except TimeoutError:
+            state = {"status": "failed", "reason": f"no answer within {HEALTH_SECONDS:g} s"}
+        healthy = state.get("status") == "ok"
+        return _json(HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE, state)
+
+    return page
+
+
+async def live_page() -> Reply:
+    """Who gets this knows that the event loop turns."""
+    return _json(HTTPStatus.OK, {"status": "live"})
+
+
+class Admin:
+    """The listener. `pages` are asked for each request, by path."""
+
+    def __init__(self, address: Address, pages: Mapping[str, Page]) -> None:
         self._address = address
-        self._health = health
+        self._pages = {path.encode(): page for path, page in pages.items()}
+        self._there_is = f"there is {', '.join(pages)}"
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.StreamWriter] = set()
 
@@ -83,36 +121,32 @@ class Admin:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:
-            return _response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, {})
+            return _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         words = head.split(b"\r\n", 1)[0].split(b" ")
         if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
-            return _response(HTTPStatus.BAD_REQUEST, {})
+            return _refusal(HTTPStatus.BAD_REQUEST)
         method, target = words[0], words[1].split(b"?", 1)[0]
-        if target != b"/health":
-            return _response(HTTPStatus.NOT_FOUND, {"error": "there is /health"})
+        page = self._pages.get(target)
+        if page is None:
+            return _refusal(HTTPStatus.NOT_FOUND, self._there_is)
         if method not in (b"GET", b"HEAD"):
-            return _response(HTTPStatus.METHOD_NOT_ALLOWED, {}, allow="GET, HEAD")
-        status, state = await self._ask()
-        return _response(status, state, with_body=method == b"GET")
-
-    async def _ask(self) -> tuple[HTTPStatus, Mapping[str, Json]]:
-        try:
-            async with asyncio.timeout(HEALTH_SECONDS):
-                state = await self._health()
-        except TimeoutError:
-            state = {"status": "failed", "reason": f"no answer within {HEALTH_SECONDS:g} s"}
-        healthy = state.get("status") == "ok"
-        return (HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE), state
+            return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, allow="GET, HEAD")
+        return _octets(await page(), with_body=method == b"GET")
 
 
-def _response(
-    status: HTTPStatus, state: Mapping[str, Json], *, allow: str = "", with_body: bool = True
-) -> bytes:
-    body = json.dumps(state or {"error": status.phrase}).encode() + b"\n"
+def _json(status: HTTPStatus, state: Mapping[str, Json]) -> Reply:
+    return Reply(status, json.dumps(state).encode() + b"\n")
+
+
+def _refusal(status: HTTPStatus, reason: str = "", *, allow: str = "") -> bytes:
+    return _octets(_json(status, {"error": reason or status.phrase}), allow=allow)
+
+
+def _octets(reply: Reply, *, allow: str = "", with_body: bool = True) -> bytes:
     lines = [
-        f"HTTP/1.1 {status.value} {status.phrase}",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
+        f"HTTP/1.1 {reply.status.value} {reply.status.phrase}",
+        f"Content-Type: {reply.content_type}",
+        f"Content-Length: {len(reply.body)}",
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
         "Connection: close",
@@ -120,4 +154,4 @@ def _response(
     if allow:
         lines.append(f"Allow: {allow}")
     head = "\r\n".join(lines).encode() + b"\r\n\r\n"
-    return head + body if with_body else head
+    return head + reply.body if with_body else head

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from offhook.server.json_value import Json
+from offhook.server.measures import Measures
 from offhook.server.schema import Config
 from offhook.storage.protocols import AccountStore
 from offhook.transport import Listener
@@ -44,6 +45,9 @@ class Instance(Protocol):
     async def status(self) -> Mapping[str, Json]:
         """At least "storage" ("ok" or the reason), "registrations", "transactions" and
         "connections" (counts). Answers within a second, also when the storage hangs."""
+
+    def measures(self) -> Measures | None:
+        """Where the numbers for metrics are; None while the server is not open."""
 
     async def registrations(self) -> Sequence[Mapping[str, Json]]:
         """One object a binding: "aor", "contact", "expires" (seconds from now), "q", "transport",

@@ -15,6 +15,7 @@ from offhook.auth.nonces import NonceRegistry
 from offhook.engine.engine import Engine
 from offhook.engine.settings import EngineSettings
 from offhook.errors import OffhookError, StartError, StorageError, UsageError
+from offhook.exchange.counters import Counters as ExchangeCounters
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
@@ -31,6 +32,7 @@ from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
 from offhook.server.json_value import Json
+from offhook.server.measures import Measures
 from offhook.server.policies import make_gateways, make_keep_alive, make_profiles, make_tls
 from offhook.server.rows import binding_row, certificate_row, connection_row, transaction_row
 from offhook.server.schema import Config
@@ -70,6 +72,7 @@ class Node:
         self._dispatcher: Dispatcher | None = None
         self._flow_bindings: FlowBindings | None = None
         self._keep_alive: KeepAlive | None = None
+        self._counters = ExchangeCounters()
         self._bans = Bans()
         self._tasks: list[asyncio.Task[None]] = []
         self.listeners: Sequence[Listener] = ()
@@ -115,6 +118,7 @@ class Node:
             default_domain=config.default_domain,
             bans=self._bans,
             random_hex=lambda: secrets.token_hex(8),
+            counters=self._counters,
         )
         self._exchange.bind(serving)
         self._flow_bindings = FlowBindings(storage.bindings)
@@ -178,13 +182,25 @@ class Node:
         """The accounts."""
         return self._opened().accounts
 
+    def measures(self) -> Measures | None:
+        """Where the numbers are; None while the server is not open."""
+        if self._driver is None or self._network is None or self._storage is None:
+            return None
+        return Measures(
+            engine=self._driver.engine,
+            network=self._network,
+            storage=self._storage,
+            exchange=self._counters,
+            bans=self._bans,
+        )
+
     async def status(self) -> Mapping[str, Json]:
         """Counts, and whether the storage takes what it is given."""
         driver = self._driver
         counts = driver.engine.transactions.counts() if driver is not None else None
         return {
             "storage": self._opened().fault or "ok",
-            "registrations": len(await self._opened().bindings.all()),
+            "registrations": self._opened().counts().contacts,
             "transactions": counts.servers + counts.clients + counts.cancels if counts else 0,
             "requests": driver.engine.counters.requests if driver is not None else 0,
             "responses": driver.engine.counters.responses if driver is not None else 0,
@@ -272,6 +288,7 @@ class Node:
         if self._flow_bindings is not None:
             removed = self._flow_bindings.lost(flow)
             if removed:
+                self._counters.bindings_lost += removed
                 log.info("bindings_lost", flow=flow, count=removed)
 
     async def _expire(self) -> None:
@@ -285,6 +302,7 @@ class Node:
             except StorageError as error:
                 log.error("expiry_failed", error=str(error))
                 continue
+            self._counters.bindings_expired += len(gone)
             for binding in gone:
                 log.info("registration_expired", aor=binding.aor, contact=binding.contact)
 

@@ -12,11 +12,12 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 
 import structlog
 
 from offhook.errors import OffhookError, StorageError
-from offhook.server.admin import Admin
+from offhook.server.admin import Admin, Page, Reply, health_page, live_page
 from offhook.server.control import Control
 from offhook.server.first_accounts import make_first_accounts
 from offhook.server.greeting import greeting
@@ -73,7 +74,7 @@ class Server:
         self._instance = instance
         self._control = Control(config.admin.socket)
         listen = config.admin.listen
-        self._admin = Admin(parse_address(listen), self.status) if listen else None
+        self._admin = Admin(parse_address(listen), self._pages()) if listen else None
         self._started = time.monotonic()
         self._ending = asyncio.Event()
         self._at_once = asyncio.Event()
@@ -142,7 +143,19 @@ class Server:
             host, port = await self._admin.start()
             shown = f"[{host}]" if ":" in host else host
             lines.append(f"health    http://{shown}:{port}/health")
+            lines.append(f"metrics   http://{shown}:{port}/metrics")
         return lines
+
+    def _pages(self) -> Mapping[str, Page]:
+        # imported only by a server that shows metrics: 80 ms, which a first scrape must not take
+        from offhook.server.metrics import CONTENT_TYPE, Metrics  # noqa: PLC0415
+
+        metrics = Metrics(self._instance.measures)
+
+        async def metrics_page() -> Reply:
+            return Reply(HTTPStatus.OK, metrics.render(), CONTENT_TYPE)
+
+        return {"/health": health_page(self.status), "/live": live_page, "/metrics": metrics_page}
 
     async def _drain(self) -> None:
         log.info("draining", seconds=DRAIN_SECONDS)

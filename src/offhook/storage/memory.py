@@ -16,7 +16,7 @@ from typing import TypeVar
 from offhook.errors import StorageError
 from offhook.registrar.binding import Binding
 from offhook.storage.names import refuse_unstorable
-from offhook.storage.protocols import Account, Change, Watcher
+from offhook.storage.protocols import Account, Change, StorageCounts, Watcher
 
 __all__ = ["MemoryAccounts", "MemoryBindings", "MemoryStorage"]
 
@@ -39,6 +39,11 @@ class MemoryBindings:
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def users(self) -> int:
+        """How many AoRs have a binding."""
+        return len(self._bindings)
 
     def lookup_now(self, aor: str) -> Sequence[Binding]:
         """The bindings of an AoR."""
@@ -172,6 +177,10 @@ class MemoryStorage:
         self.fault = ""
         self._random_bytes = random_bytes
         self._secrets: dict[str, bytes] = {}
+
+    def counts(self) -> StorageCounts:
+        """What there is at the moment."""
+        return StorageCounts(self.bindings.users, len(self.bindings))
 
     async def secret(self, name: str, size: int) -> bytes:
         """The random key of that name, made at its first use."""

@@ -18,6 +18,7 @@ __all__ = [
     "Change",
     "ImmediateBindingStore",
     "Storage",
+    "StorageCounts",
     "Watcher",
 ]
 
@@ -97,6 +98,18 @@ class AccountStore(Protocol):
         """Every account, ordered by realm and user."""
 
 
+@dataclass(frozen=True, slots=True)
+class StorageCounts:
+    """What a storage holds and how its writing goes; a store without a disk writes nothing."""
+
+    users: int  # addresses-of-record with a binding
+    contacts: int  # bindings
+    pending: int = 0  # addresses-of-record whose changes are not on disk yet
+    flushes: int = 0  # since the start, the failed ones too
+    flushes_failed: int = 0
+    flush_seconds: float = 0.0  # of all flushes together
+
+
 class Storage(Protocol):
     """Everything behind one storage URL, opened by `opening.open_storage`."""
 
@@ -111,6 +124,9 @@ class Storage(Protocol):
     @property
     def fault(self) -> str:
         """Why changes are not reaching the disk at the moment, one line; "" while all is well."""
+
+    def counts(self) -> StorageCounts:
+        """What there is at the moment, without looking at every binding."""
 
     async def secret(self, name: str, size: int) -> bytes:
         """A random key of `size` bytes, the same at every call and, where the storage is durable,

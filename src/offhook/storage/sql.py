@@ -25,6 +25,7 @@ from sqlalchemy.schema import CreateTable
 from offhook.errors import StartError, StorageError
 from offhook.storage.accounts import SqlAccounts
 from offhook.storage.memory import MemoryBindings
+from offhook.storage.protocols import StorageCounts
 from offhook.storage.schema import METADATA, SETTINGS, VERSION, first_line
 from offhook.storage.write_behind import INTERVAL, WriteBehind
 
@@ -59,6 +60,18 @@ class SqlStorage:
     def fault(self) -> str:
         """Why bindings are not reaching the disk at the moment, "" while all is well."""
         return self._write_behind.fault
+
+    def counts(self) -> StorageCounts:
+        """What there is at the moment."""
+        written = self._write_behind
+        return StorageCounts(
+            users=self.bindings.users,
+            contacts=len(self.bindings),
+            pending=written.pending,
+            flushes=written.flushes,
+            flushes_failed=written.flushes_failed,
+            flush_seconds=written.flush_seconds,
+        )
 
     async def open(self) -> None:
         """Make the tables and load the bindings. Raises StartError, with everything closed

@@ -63,6 +63,9 @@ class WriteBehind:
         monotonic: Callable[[], float],
     ) -> None:
         self.fault = ""
+        self.flushes = 0
+        self.flushes_failed = 0
+        self.flush_seconds = 0.0  # of all flushes together
         self._engine = engine
         self._memory = memory
         self._interval = interval
@@ -115,16 +118,21 @@ class WriteBehind:
         if not self._dirty:
             return True
         batch, self._dirty = self._dirty, {}
+        started = self._monotonic()
+        self.flushes += 1
         try:
             async with self._engine.begin() as connection:
                 await self._write(connection, batch)
         except BaseException as error:
+            self.flushes_failed += 1
             for aor, rows in batch.items():
                 self._dirty[aor] = max(rows, self._dirty.get(aor, 0))
             if not isinstance(error, _FAULTS):
                 raise
             self._failed(error)
             return False
+        finally:
+            self.flush_seconds += self._monotonic() - started
         self.fault = ""
         return True
 

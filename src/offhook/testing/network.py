@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from offhook.engine.actions import Open
 from offhook.errors import StartError, UsageError
+from offhook.runtime.counters import Counters, Gauges
 from offhook.runtime.network import Sink
 from offhook.testing.stream import End, Stream
 from offhook.testing.wire import EPOCH, Station, Wire
@@ -33,6 +34,7 @@ class VirtualNetwork:
         realm: str = "",
         certificate: Sequence[str] = (),
     ) -> None:
+        self.counters = Counters()
         self.wire = wire
         self.addresses = addresses
         self.realm = realm
@@ -55,6 +57,10 @@ class VirtualNetwork:
         """Virtual seconds since 1970."""
         return EPOCH + self.wire.loop.time()
 
+    def gauges(self) -> Gauges:
+        """Nothing waits here."""
+        return Gauges()
+
     def attach(self, sink: Sink) -> None:
         """Name the receiver of everything that follows."""
         self._sink = sink
@@ -76,8 +82,11 @@ class VirtualNetwork:
         if flow.connection:
             end = self._ends.get(flow.name)
             if end is not None:
+                self.counters.stream_bytes_out += len(data)
                 end.send(data)
         elif flow.listener in self._listeners and len(data) <= LONGEST_DATAGRAM:
+            self.counters.datagrams_out += 1
+            self.counters.datagram_bytes_out += len(data)
             self.wire.send(self.realm, flow.local, flow.remote, data)
 
     def open(self, request: Open) -> None:
@@ -121,6 +130,8 @@ class VirtualNetwork:
         if listener is None:
             return False
         sink = self._attached()
+        self.counters.datagrams_in += 1
+        self.counters.datagram_bytes_in += len(data)
         sink.receive(self._flow(listener, destination, source), data)
         sink.flush()
         return True
@@ -149,6 +160,7 @@ class VirtualNetwork:
         flow = Flow(listener, stream.destination, stream.seen, f"c{stream.number}")
         self._begin(stream.far, flow)
         sink = self._attached()
+        self.counters.connections_accepted += 1
         sink.flow_accepted(flow)
         sink.flush()
 
@@ -156,6 +168,7 @@ class VirtualNetwork:
     def stream_received(self, flow: Flow, data: bytes) -> None:
         """The next octets of a connection."""
         sink = self._attached()
+        self.counters.stream_bytes_in += len(data)
         sink.receive(flow, data)
         sink.flush()
 
@@ -191,12 +204,14 @@ class VirtualNetwork:
         flow = Flow(listener, stream.source, request.destination, f"c{stream.number}")
         self._begin(stream.near, flow)
         sink = self._attached()
+        self.counters.connections_opened += 1
         sink.flow_opened(request.ticket, flow)
         sink.flush()
 
     def failed(self, request: Open, reason: str) -> None:
         """A connection of ours cannot be made."""
         sink = self._attached()
+        self.counters.connects_failed += 1
         sink.open_failed(request.ticket, reason)
         sink.flush()
 

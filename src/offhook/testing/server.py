@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_network
 
 from offhook.auth import Bans, DigestGuard, NonceRegistry, ha1_of_all
@@ -16,6 +17,7 @@ from offhook.engine.engine import Engine
 from offhook.engine.settings import EngineSettings
 from offhook.errors import StartError
 from offhook.exchange import Exchange, Gateway, Profile
+from offhook.exchange.counters import Counters
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.flow_bindings import FlowBindings
 from offhook.exchange.handlers import Hook
@@ -26,6 +28,7 @@ from offhook.registrar.binding import Binding
 from offhook.registrar.registration import RegistrarPolicy
 from offhook.runtime.driver import Driver
 from offhook.server.listen import parse_listener
+from offhook.server.measures import Measures
 from offhook.storage.memory import MemoryStorage
 from offhook.storage.protocols import Account
 from offhook.testing.network import VirtualNetwork
@@ -106,6 +109,8 @@ class SimulatedExchange:
         self._dispatcher: Dispatcher | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._sweeps: set[asyncio.Task[None]] = set()
+        self._bans = Bans()
+        self._counters = Counters()
         self.storage.bindings.watch(self._watch_expiry)
 
     async def start(self) -> None:
@@ -114,11 +119,14 @@ class SimulatedExchange:
         named = [listener.host for listener in listeners if not listener.wildcard]
         hosts = dict.fromkeys([*named, *self.settings.addresses])
         self.network = network = VirtualNetwork(self.wire, *hosts)
+        self._bans = Bans()
+        self._counters = Counters()
         await self._add_accounts()
         serving = await self._serving(network)
         self.engine = serving.engine
         bindings = FlowBindings(self.storage.bindings)
-        dispatcher = Dispatcher(serving, self.exchange.handlers, lambda flow: _drop(bindings, flow))
+        lost = partial(_drop, bindings, self._counters)
+        dispatcher = Dispatcher(serving, self.exchange.handlers, lost)
         self._dispatcher = dispatcher
         self.driver = Driver(self.engine, network, dispatcher, self.failures.append)
         self.exchange.bind(serving)
@@ -150,6 +158,16 @@ class SimulatedExchange:
                 host = self.network.addresses[0] if listener.wildcard else listener.host
                 return (host, listener.port)
         raise StartError(f"profile {profile or 'any'} has no {transport} listener")
+
+    def measures(self) -> Measures:
+        """Where the numbers are, as `offhook.server.metrics.Metrics` reads them."""
+        return Measures(
+            engine=self.engine,
+            network=self.network,
+            storage=self.storage,
+            exchange=self._counters,
+            bans=self._bans,
+        )
 
     def bindings_of(self, aor: str) -> Sequence[Binding]:
         """The bindings of an AoR ("sip:bob@example.com"), expired ones left out."""
@@ -207,8 +225,9 @@ class SimulatedExchange:
             gateways={name: _gateway(name, trunk) for name, trunk in settings.gateways.items()},
             domains=frozenset(settings.domains),
             default_domain=settings.domains[0],
-            bans=Bans(),
+            bans=self._bans,
             random_hex=lambda: draw.randbytes(8).hex(),
+            counters=self._counters,
         )
 
     def _flush(self) -> None:
@@ -235,7 +254,8 @@ class SimulatedExchange:
 
     async def _expire(self) -> None:
         store = self.storage.bindings
-        await store.expire(EPOCH + self.wire.loop.time())
+        gone = await store.expire(EPOCH + self.wire.loop.time())
+        self._counters.bindings_expired += len(gone)
         self._watch_expiry("", (), await store.all())
 
 
@@ -250,8 +270,8 @@ def _gateway(name: str, trunk: Trunk) -> Gateway:
     return Gateway(name, trunk.uri, trunk.profile, trunk.username, lambda: trunk.password, peers)
 
 
-def _drop(bindings: FlowBindings, flow: str) -> None:
-    bindings.lost(flow)
+def _drop(bindings: FlowBindings, counters: Counters, flow: str) -> None:
+    counters.bindings_lost += bindings.lost(flow)
 
 
 async def _call(hook: Hook) -> None:

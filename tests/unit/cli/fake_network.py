@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from offhook.engine.actions import Open
+from offhook.runtime.counters import Counters, Gauges
 from offhook.runtime.network import Sink
 from offhook.transport.flow import Flow, Listener
 
@@ -24,6 +25,7 @@ class FakeNetwork:
         refuse: Sequence[str] = (),
         names: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        self.counters = Counters()
         self.sent: list[bytes] = []
         self.opened: list[Open] = []
         self.listeners: list[Listener] = []
@@ -33,6 +35,9 @@ class FakeNetwork:
         self._answers = answers
         self._refuse = refuse
         self._names = names or {}
+
+    def gauges(self) -> Gauges:
+        return Gauges()
 
     def attach(self, sink: Sink) -> None:
         self.sink = sink

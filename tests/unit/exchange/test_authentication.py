@@ -223,6 +223,33 @@ def test_the_right_password_is_not_slowed() -> None:
         assert answer.status == 480
 
 
+@pytest.mark.parametrize("cold", [False, True])
+def test_outcomes_are_counted_once(cold: bool) -> None:
+    setting = Setting(store=ColdAccounts()) if cold else Setting()
+    with Bench(setting=setting) as bench, structlog.testing.capture_logs():
+        bench.ask_as("alice", *MESSAGE)
+        bench.ask_as("alice", *MESSAGE, password="wrong")
+        bench.ask_as("bob", *MESSAGE, caller="sip:alice@example.com")
+        old = bench.ask(*MESSAGE)[-1]
+        bench.advance(301)
+        bench.prove("alice", old, *MESSAGE)
+        bench.ask(*MESSAGE, headers=[("Proxy-Authorization", "Digest nonsense")])
+        bench.advance(1)
+        counted = bench.serving.counters
+        assert (counted.authenticated, counted.challenged, counted.stale) == (1, 4, 1)
+        assert (counted.wrong, counted.foreign, counted.malformed) == (1, 1, 1)
+
+
+def test_what_a_banned_source_sends_is_counted() -> None:
+    with Bench() as bench:
+        for _ in range(30):
+            bench.serving.bans.wrong(STRANGER[0], 0.0)
+        for _ in range(3):
+            assert bench.ask(*MESSAGE, source=STRANGER) == []
+        assert bench.serving.counters.banned == 3
+        assert bench.serving.counters.challenged == 0
+
+
 # authentication by the program --------------------------------------------------------------------
 def _asking(exchange: Exchange, seen: list[str]) -> None:
     @exchange.request("MESSAGE", "REGISTER")

@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 
 from offhook.engine.actions import Open
-from offhook.runtime.counters import Counters
+from offhook.runtime.counters import Counters, Gauges
 from offhook.runtime.limits import Limits
 from offhook.runtime.route_probe import RouteProbe
 from offhook.runtime.udp import ConcreteSocket, DatagramSetting
@@ -323,5 +323,24 @@ def test_after_closing_nothing_is_sent_and_nothing_raised(run: Story) -> None:
         bound.full = True
         sockets.send(flow, b"later")
         assert counters.datagrams_out == 0
+
+    run(story())
+
+
+def test_the_kernel_tells_what_waits_and_what_it_dropped(run: Story) -> None:
+    async def story() -> None:
+        async with network(limits=Limits(datagram_buffer=4096)) as (sockets, sink):
+            real = await sockets.listen(listener("UDP"))
+            assert sockets.gauges() == Gauges()
+            with datagram_peer() as peer:
+                for _ in range(50):  # the loop does not turn meanwhile
+                    peer.sendto(b"x" * 1000, (real.host, real.port))
+                full = sockets.gauges()
+                assert full.datagram_bytes_waiting >= 1000
+                assert full.datagrams_lost > 0
+                await sink.until(lambda: len(sink.received) + full.datagrams_lost == 50)
+            left = sockets.gauges()
+            assert (left.datagram_bytes_waiting, left.datagrams_lost) == (0, full.datagrams_lost)
+        assert sockets.gauges() == Gauges()  # closed sockets tell nothing
 
     run(story())

@@ -43,6 +43,9 @@ class FakeInstance:
     async def status(self) -> Mapping[str, Json]:
         return {"storage": self.storage, "registrations": 2, "transactions": 1, "connections": 0}
 
+    def measures(self) -> None:
+        return None
+
     async def registrations(self) -> Sequence[Mapping[str, Json]]:
         return [
             {"aor": aor, "contact": f"sip:{number}@192.0.2.1"}

@@ -6,13 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 
 import pytest
 import pytest_asyncio
 
 from offhook.errors import StartError
 from offhook.server import admin as module
-from offhook.server.admin import Admin
+from offhook.server.admin import Admin, Health, Reply, health_page, live_page
 from offhook.server.json_value import Json
 from offhook.transport import Address
 
@@ -23,9 +24,18 @@ async def healthy() -> Mapping[str, Json]:
     return STATE
 
 
+def admin_with(health: Health) -> Admin:
+    pages = {"/health": health_page(health), "/live": live_page, "/numbers": numbers}
+    return Admin(("127.0.0.1", 0), pages)
+
+
+async def numbers() -> Reply:
+    return Reply(HTTPStatus.OK, b"one 1\n", "text/plain")
+
+
 @pytest_asyncio.fixture
 async def address() -> AsyncIterator[Address]:
-    admin = Admin(("127.0.0.1", 0), healthy)
+    admin = admin_with(healthy)
     yield await admin.start()
     await admin.stop()
 
@@ -55,6 +65,18 @@ async def test_head_has_no_body(address: Address) -> None:
     head, body = await get(address, b"HEAD /health?x=1 HTTP/1.0\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert body == b""
+
+
+async def test_every_page_has_its_own_type(address: Address) -> None:
+    head, body = await get(address, b"GET /numbers HTTP/1.1\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n")
+    assert body == b"one 1\n"
+
+
+async def test_another_path_is_told_what_there_is(address: Address) -> None:
+    head, body = await get(address, b"GET /metric HTTP/1.1\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 404")
+    assert json.loads(body) == {"error": "there is /health, /live, /numbers"}
 
 
 @pytest.mark.parametrize(
@@ -88,11 +110,14 @@ async def test_anything_but_ok_is_503(status: str) -> None:
     async def health() -> Mapping[str, Json]:
         return {"status": status}
 
-    admin = Admin(("127.0.0.1", 0), health)
-    head, body = await get(await admin.start(), b"GET /health HTTP/1.1\r\n\r\n")
+    admin = admin_with(health)
+    address = await admin.start()
+    head, body = await get(address, b"GET /health HTTP/1.1\r\n\r\n")
+    live, _ = await get(address, b"GET /live HTTP/1.1\r\n\r\n")
     await admin.stop()
     assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert json.loads(body) == {"status": status}
+    assert live.startswith(b"HTTP/1.1 200")  # a restart would not help
 
 
 async def test_a_health_that_hangs_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +125,7 @@ async def test_a_health_that_hangs_is_503(monkeypatch: pytest.MonkeyPatch) -> No
         return await asyncio.Event().wait() and {}
 
     monkeypatch.setattr(module, "HEALTH_SECONDS", 0.0)
-    admin = Admin(("127.0.0.1", 0), health)
+    admin = admin_with(health)
     head, body = await get(await admin.start(), b"GET /health HTTP/1.1\r\n\r\n")
     await admin.stop()
     assert head.startswith(b"HTTP/1.1 503")
@@ -115,7 +140,7 @@ async def test_a_fault_of_ours_closes_that_connection_alone() -> None:
         return STATE
 
     calls: list[int] = []
-    admin = Admin(("127.0.0.1", 0), health)
+    admin = admin_with(health)
     address = await admin.start()
     assert await get(address, b"GET /health HTTP/1.1\r\n\r\n") == (b"", b"")
     assert (await get(address, b"GET /health HTTP/1.1\r\n\r\n"))[0].startswith(b"HTTP/1.1 200")
@@ -136,4 +161,4 @@ async def test_connections_are_limited(address: Address, monkeypatch: pytest.Mon
 
 async def test_a_taken_port_is_one_line(address: Address) -> None:
     with pytest.raises(StartError, match=r"admin\.listen: cannot listen on 127\.0\.0\.1:\d+"):
-        await Admin(address, healthy).start()
+        await Admin(address, {}).start()

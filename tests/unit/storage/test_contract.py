@@ -212,3 +212,13 @@ async def test_a_secret_is_random_and_stays(storage: Storage) -> None:
 
 async def test_a_healthy_storage_has_no_fault(storage: Storage) -> None:
     assert storage.fault == ""
+
+
+async def test_counts(storage: Storage) -> None:
+    storage.bindings.update_now(A, to(binding(), binding(contact="sip:alice@192.0.2.2")))
+    storage.bindings.update_now(B, to(binding(B)))
+    counts = storage.counts()
+    assert (counts.users, counts.contacts) == (2, 3)
+    storage.bindings.update_now(B, to())
+    counts = storage.counts()
+    assert (counts.users, counts.contacts, counts.flushes_failed) == (1, 2, 0)

@@ -71,8 +71,10 @@ async def test_what_could_not_be_written_stays_pending(engine: AsyncEngine) -> N
         assert not await writer.flush()
         assert len(logs) == 2
         assert logs[0]["event"] == "storage.write_failed"
+    assert (writer.flushes, writer.flushes_failed, writer.pending) == (3, 3, 1)
     assert await writer.flush()
     assert writer.fault == ""
+    assert (writer.flushes, writer.flushes_failed, writer.pending) == (4, 3, 0)
     assert await stored(engine) == ["sip:a@2"]
 
 
@@ -172,3 +174,18 @@ async def test_an_end_that_hangs_is_given_up(
 
 async def test_an_end_before_the_start_is_quiet(engine: AsyncEngine) -> None:
     await WriteBehind(engine, MemoryBindings(), monotonic=Clock()).close()
+
+
+async def test_the_time_of_writes_adds_up(engine: AsyncEngine) -> None:
+    class Ticking(Clock):
+        def __call__(self) -> float:
+            self.now += 0.25
+            return self.now
+
+    memory = MemoryBindings()
+    writer = WriteBehind(engine, memory, monotonic=Ticking())
+    for number in range(3):
+        put(memory, replace(BINDING, contact=f"sip:a@{number}"))
+        assert await writer.flush()
+    assert await writer.flush()  # nothing to write is no flush
+    assert (writer.flushes, writer.flush_seconds) == (3, 0.75)

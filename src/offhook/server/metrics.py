@@ -1,0 +1,80 @@
+"""Metrics of one server in the text format of Prometheus.
+
+Nothing is counted here: a collector reads the integers of the running server at the time of a
+scrape, so that the path of a message costs an addition. The registry is this server's own.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable
+
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from offhook.server.measures import Measures
+from offhook.server.metric_table import COUNTERS, GAUGES, PREFIX
+from offhook.version import __version__
+
+__all__ = ["CONTENT_TYPE", "Metrics"]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """`measures` gives the running server, None while there is none."""
+
+    def __init__(self, measures: Callable[[], Measures | None]) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_Server(measures))
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+
+    def render(self) -> bytes:
+        """What a scrape gets."""
+        return generate_latest(self._registry)
+
+
+class _Server(Collector):
+    """All rows of the table."""
+
+    def __init__(self, measures: Callable[[], Measures | None]) -> None:
+        self._measures = measures
+        self._started = time.monotonic()
+
+    def describe(self) -> Iterable[Metric]:
+        """Asked at registration, to find names that are taken: ours have our prefix."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """The families, read now."""
+        build = GaugeMetricFamily(
+            f"{PREFIX}build_info", "1, with what runs.", labels=("version", "python")
+        )
+        build.add_metric((__version__, platform.python_version()), 1)
+        yield build
+        yield GaugeMetricFamily(
+            f"{PREFIX}core_uptime_seconds",
+            "Time since the start.",
+            value=time.monotonic() - self._started,
+        )
+        measures = self._measures()
+        if measures is None:
+            return
+        for row in COUNTERS:
+            counter = CounterMetricFamily(f"{PREFIX}{row.name}", row.help, labels=row.labels)
+            for labels, value in row.values(measures):
+                counter.add_metric(labels, value)
+            yield counter
+        for row in GAUGES:
+            gauge = GaugeMetricFamily(f"{PREFIX}{row.name}", row.help, labels=row.labels)
+            for labels, value in row.values(measures):
+                gauge.add_metric(labels, value)
+            yield gauge
