@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from offhook.engine.incoming import Incoming
+from offhook.engine.large import LARGEST_DATAGRAM, StreamPeers, Upgrade
 from offhook.engine.parts import Parts
 from offhook.engine.settings import EngineSettings
 from offhook.engine.upstream import UpstreamSide
@@ -23,7 +24,7 @@ from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.client_non_invite import ClientNonInvite
 from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import Flow
-from offhook.transport.next_hop import NextHop
+from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, split_route_uri
 
@@ -37,6 +38,7 @@ class DownstreamSide:
         self._parts = parts
         self._upstream = upstream
         self.standing = parts.ways.standing
+        self._stream_peers = StreamPeers()
 
     # ways (Downstream) ---------------------------------------------------------------------------
     def find_flow(self, branch: Branch, name: str, now: float) -> bool:
@@ -45,6 +47,8 @@ class DownstreamSide:
 
     def open(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find a flow to a literal address."""
+        if branch.tries:
+            self._parts.counters.failovers += 1
         self._parts.ways.reach(branch, self._profile(branch), hop, now)
 
     def resolve(self, branch: Branch, hop: NextHop, now: float) -> None:
@@ -64,8 +68,9 @@ class DownstreamSide:
         return home or _incoming(branch).flow.profile
 
     # sending (Downstream) ------------------------------------------------------------------------
-    def send(self, branch: Branch, flow: Flow, now: float) -> None:
-        """One try: the request of the branch in a new client transaction."""
+    def send(self, branch: Branch, flow: Flow, now: float, *, by_stream: bool = True) -> None:
+        """One try: the request of the branch in a new client transaction. `by_stream`: False if it
+        goes over UDP whatever its size."""
         parts = self._parts
         incoming = _incoming(branch)
         name = parts.identifiers.branch(incoming.loop_hash)
@@ -75,6 +80,11 @@ class DownstreamSide:
         except OffhookError as error:  # an edit of the program failed, or broke the message
             branch.end(error.status if isinstance(error, PeerError) else 500, None, now)
             return
+        if len(data) > LARGEST_DATAGRAM and not flow.reliable:
+            if by_stream and self._may_use_stream(incoming, branch, flow, now):
+                self._upgrade(branch, flow, now)
+                return
+            parts.counters.large_datagrams += 1
         if incoming.invite:
             machine = ClientInvite(name, flow, data, parts.timers, parts.owner, now)
             branch.start_timer_c(now)
@@ -85,6 +95,30 @@ class DownstreamSide:
         parts.transactions.add_client(machine)
         parts.ways.use(machine)
         machine.start(now)
+
+    def _may_use_stream(self, incoming: Incoming, branch: Branch, flow: Flow, now: float) -> bool:
+        """RFC 3261 18.1.1, where the transport is ours to choose: no flow, no contact, no Path, and
+        a URI that names none."""
+        target = branch.target
+        if target.flow or target.origin or target.path:
+            return False
+        if incoming.core.to_tag and not incoming.next_route:
+            return False  # the remote target of a dialog is a contact too
+        if next_hop_of(branch.next_uri()).fixed:
+            return False
+        ours = "TCP" in self._parts.ways.transports(flow.profile)
+        return ours and not self._stream_peers.refuses(flow.remote, now)
+
+    def _upgrade(self, branch: Branch, datagram: Flow, now: float) -> None:
+        def deliver(flow: Flow, now: float) -> None:
+            if branch.unwanted and not branch.ended:
+                branch.end(487, None, now)  # cancelled before anything was sent
+            elif not branch.ended:
+                branch.datagram = datagram if flow is not datagram else None
+                self.send(branch, flow, now, by_stream=False)
+
+        branch.transaction = None
+        Upgrade(self._parts, self._stream_peers, datagram, deliver).start(now)
 
     def _data(self, incoming: Incoming, branch: Branch, flow: Flow, name: str) -> bytes:
         if branch.request is not None:
@@ -182,6 +216,12 @@ class DownstreamSide:
 
     def send_failed(self, branch: Branch, now: float) -> None:
         """The flow of the current try refused it or is gone (RFC 3261 16.9)."""
+        datagram, branch.datagram = branch.datagram, None
+        if datagram is not None and branch.status < 100 and not branch.unwanted:
+            # RFC 3261 18.1.1: chosen for its size alone, so UDP after all
+            self._stream_peers.note(datagram.remote, takes=False, now=now)
+            self.send(branch, datagram, now, by_stream=False)
+            return
         branch.status = 0
         target = branch.target
         branch.way_failed(target.gone if target.by_flow else 503, now)

@@ -31,6 +31,8 @@ class Counters:
     refused_overload: int = 0
     stun: int = 0  # binding requests on SIP ports: keep-alives of phones (RFC 5626 8)
     traffic: Traffic = field(default_factory=Traffic)
+    large_datagrams: int = 0  # requests above 1300 octets that left over UDP: fragments may be lost
+    failovers: int = 0  # a hop was given up or refused, and the next one tried
 
 
 @dataclass(slots=True)

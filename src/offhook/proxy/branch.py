@@ -111,6 +111,7 @@ class Branch:
     __slots__ = (
         "authorized",
         "cancel_reason",
+        "datagram",
         "deadline",
         "early",
         "ended",
@@ -154,6 +155,7 @@ class Branch:
         )
         self.cancel_reason = ""
         self.tries = 0
+        self.datagram: Flow | None = None  # what is left if the connection chosen for size fails
 
     # ways ----------------------------------------------------------------------------------------
     def start(self, now: float) -> None:
@@ -173,7 +175,7 @@ class Branch:
             )  # a dead connection: the phone has to come back by itself
             return
         try:
-            hop = next_hop_of(self._next_uri())
+            hop = next_hop_of(self.next_uri())
         except UriError as error:
             self.way_failed(error.status, now)
             return
@@ -183,7 +185,8 @@ class Branch:
             self.hops = Hops(hop, self.outlet.standing.avoided)
             self._try_hop(503, now)
 
-    def _next_uri(self) -> str:
+    def next_uri(self) -> str:
+        """The URI that tells where this way leads (RFC 3261 16.6 steps 6 and 7)."""
         target = self.target
         if target.next_hop:
             return target.next_hop
@@ -210,6 +213,7 @@ class Branch:
             return
         self.tries += 1
         self.status = 0
+        self.datagram = None
         if self.hops or self.ways:
             self.patience = now + GIVE_UP
             self.outlet.start_timer(self, GIVE_UP, BranchTimer.GIVE_UP, now)

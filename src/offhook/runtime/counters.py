@@ -17,6 +17,7 @@ class Counters:
     datagram_bytes_in: int = 0
     datagram_bytes_out: int = 0
     datagrams_dropped: int = 0  # the send queue was full
+    datagrams_fragmented: int = 0  # too large for one frame: many peers lose such
     send_errors: int = 0  # refused by the kernel, or answered by ICMP
     stream_bytes_in: int = 0
     stream_bytes_out: int = 0

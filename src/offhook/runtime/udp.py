@@ -23,6 +23,8 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+import structlog
+
 from offhook.runtime.binding import LAST_PORT
 from offhook.runtime.counters import Counters
 from offhook.runtime.flow_memory import FlowMemory
@@ -36,8 +38,12 @@ __all__ = ["ConcreteSocket", "DatagramFlow", "DatagramSetting", "DatagramSocket"
 
 LARGEST_DATAGRAM = 65_535
 CONTROL_SPACE = 512
+UNFRAGMENTED = 1472  # octets that an Ethernet frame carries over IPv4 and UDP; 20 less over IPv6
+WARN_AGAIN = 60.0  # seconds between two warnings of one socket
 ERROR_BATCH = 64  # reports of the error queue read at once
 LOCAL_ADDRESSES = 64  # of a wildcard socket, remembered to find the flow of an error report
+
+log = structlog.get_logger()
 
 IP_PKTINFO = 8  # Linux; the socket module does not name it
 SO_MEMINFO = 55  # Linux 4.12; the same
@@ -90,6 +96,7 @@ class DatagramSocket(ABC):
         self._sink = sink
         self._batch = limits.datagram_batch
         self._queue_limit = limits.datagram_queue
+        self._warned = -WARN_AGAIN  # when a fragment was last warned of
         self._counters = setting.counters
         self._flows = FlowMemory[DatagramFlow](limits.datagram_flows)
         self._queue: deque[tuple[DatagramFlow, bytes]] = deque()
@@ -132,8 +139,11 @@ class DatagramSocket(ABC):
             self._send_again(flow, data)
         else:
             counters = self._counters
+            size = len(data)
             counters.datagrams_out += 1
-            counters.datagram_bytes_out += len(data)
+            counters.datagram_bytes_out += size
+            if size > UNFRAGMENTED:
+                self._fragmented(flow, size)
 
     def memory(self) -> tuple[int, int]:
         """What the kernel tells of the socket: bytes that wait to be read, datagrams that it has
@@ -165,6 +175,14 @@ class DatagramSocket(ABC):
             self._sink.flush()
         if not count:
             self._read_errors()
+
+    def _fragmented(self, flow: DatagramFlow, size: int) -> None:
+        """Many peers and the boxes in front of them lose fragments: say so, but not each time."""
+        self._counters.datagrams_fragmented += 1
+        now = self._loop.time()
+        if now >= self._warned + WARN_AGAIN:
+            self._warned = now
+            log.warning("datagram_fragmented", remote=flow.remote, octets=size)
 
     def _enqueue(self, flow: DatagramFlow, data: bytes) -> None:
         if self._socket.fileno() < 0 or len(self._queue) >= self._queue_limit:
