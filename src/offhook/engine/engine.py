@@ -286,6 +286,11 @@ class Engine:
         """Timers set and ways awaited: 0 when everything has ended."""
         return len(self._timers) + self._parts.ways.waiting
 
+    @property
+    def destinations_in_trouble(self) -> int:
+        """Servers that failed lately and are tried after all others."""
+        return len(self._parts.ways.standing)
+
     def connections(self) -> Sequence[Flow]:
         """The open connections."""
         return self._parts.ways.connections()

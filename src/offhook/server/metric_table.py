@@ -272,6 +272,26 @@ COUNTERS = (
         "Look-ups not begun because too many were under way.",
         _one(lambda measures: measures.network.counters.lookups_refused),
     ),
+    Row(
+        "dns_stale_answers",
+        "Look-ups answered with what was known before: the name servers were silent.",
+        _one(lambda measures: measures.network.counters.lookups_stale),
+    ),
+    Row(
+        "tm_failovers",
+        "Servers given up or refused, after which the next one was tried.",
+        _one(lambda measures: measures.engine.counters.failovers),
+    ),
+    Row(
+        "core_large_datagrams",
+        "Requests above 1300 octets that were sent over UDP.",
+        _one(lambda measures: measures.engine.counters.large_datagrams),
+    ),
+    Row(
+        "udp_fragmented_datagrams",
+        "Datagrams sent that are too large for one Ethernet frame.",
+        _one(lambda measures: measures.network.counters.datagrams_fragmented),
+    ),
     # storage
     Row(
         "storage_flushes",
@@ -296,6 +316,11 @@ COUNTERS = (
 )
 
 GAUGES = (
+    Row(
+        "tm_avoided_destinations",
+        "Servers that failed lately and are tried after all others.",
+        _one(lambda measures: measures.engine.destinations_in_trouble),
+    ),
     Row(
         "tm_inuse_transactions",
         "Transactions in memory; finished ones stay for 32 s.",

@@ -1,4 +1,4 @@
-"""Requests too large for a datagram: TCP where it may be chosen, and what is remembered of peers."""
+"""Requests too large for a datagram: TCP where it may be chosen, what is remembered of peers."""
 
 from __future__ import annotations
 
