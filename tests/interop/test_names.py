@@ -209,24 +209,25 @@ def test_answers_that_lie_cost_only_the_call(tmp_path: Path, name: str) -> None:
 
 
 def test_a_black_hole_delays_nobody_else(tmp_path: Path) -> None:
-    with sink(HOSTS["s1.test"]) as server:
-        with stage(tmp_path, carrier(("s1.test", server.port, 0, 0))) as play:
-            assert play.timed("carrier.test")[0] == 486
-            play.names.black_hole = True
-            address = play.exchange.endpoint.address("udp")
-            with contextlib.ExitStack() as stack:
-                lost = [stack.enter_context(Wire(address)) for _ in range(20)]
-                for number, wire in enumerate(lost):
-                    wire.send(Draft("INVITE", f"sip:hole{number}.test@example.com").write(wire))
-                for _ in range(20):
-                    status, took = play.timed("carrier.test")
-                    assert (status, took < 0.5) == (486, True)
-                finals = [
-                    next((one.status for one in wire.responses(12.0) if one.final), 0)
-                    for wire in lost
-                ]
-            assert set(finals) <= {480, 500}
-            assert "lookup_failed" in play.exchange.running.output
+    with (
+        sink(HOSTS["s1.test"]) as server,
+        stage(tmp_path, carrier(("s1.test", server.port, 0, 0))) as play,
+    ):
+        assert play.timed("carrier.test")[0] == 486
+        play.names.black_hole = True
+        address = play.exchange.endpoint.address("udp")
+        with contextlib.ExitStack() as stack:
+            lost = [stack.enter_context(Wire(address)) for _ in range(20)]
+            for number, wire in enumerate(lost):
+                wire.send(Draft("INVITE", f"sip:hole{number}.test@example.com").write(wire))
+            for _ in range(20):
+                status, took = play.timed("carrier.test")
+                assert (status, took < 0.5) == (486, True)
+            finals = [
+                next((one.status for one in wire.responses(12.0) if one.final), 0) for wire in lost
+            ]
+        assert set(finals) <= {480, 500}
+        assert "lookup_failed" in play.exchange.running.output
 
 
 def test_the_tools_find_servers_by_name_too(tmp_path: Path) -> None:
