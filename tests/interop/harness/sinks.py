@@ -9,6 +9,8 @@ import socket
 import threading
 from collections.abc import Iterator
 
+from tests.interop.harness.namespaces import HERE, Place
+
 __all__ = ["Sink", "closed_port", "silent_port", "sink"]
 
 READ = 65_535
@@ -19,15 +21,16 @@ class Sink:
     """Answers every request but ACK with `status`, over UDP and TCP. `requests` are those that
     came, with the transport."""
 
-    def __init__(self, host: str, port: int, status: int) -> None:
+    def __init__(self, host: str, status: int, place: Place = HERE) -> None:
         self.host = host
         self.status = status
         self.headers = b""  # of every response, each with its line end
         self.requests: list[tuple[str, bytes]] = []
-        self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._datagrams.bind((host, port))
+        with place.entered():
+            self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._streams = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._datagrams.bind((host, 0))
         self.port = int(self._datagrams.getsockname()[1])
-        self._streams = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._streams.bind((host, self.port))
         self._streams.listen(16)
@@ -113,9 +116,9 @@ class Sink:
 
 
 @contextlib.contextmanager
-def sink(host: str, *, status: int = 486, port: int = 0) -> Iterator[Sink]:
-    """A running server on an address of this machine."""
-    made = Sink(host, port, status)
+def sink(host: str, *, status: int = 486, place: Place = HERE) -> Iterator[Sink]:
+    """A running server on an address of `place`."""
+    made = Sink(host, status, place)
     try:
         yield made
     finally:
