@@ -44,6 +44,7 @@ def cross_faults(config: Config) -> Iterator[Fault]:
     yield from _gateways(config)
     yield from _gateway_certificates(config)
     yield from _leases(config)
+    yield from _storage(config)
 
 
 def missing_files(config: Config) -> list[str]:
@@ -52,6 +53,8 @@ def missing_files(config: Config) -> list[str]:
         ("tls.certificate", config.tls.certificate),
         ("tls.key", config.tls.key),
         ("tls.ca", config.tls.ca),
+        ("storage.password_file", config.storage.password_file),
+        ("storage.ca", config.storage.ca),
     ]
     named.append(("tls.client_ca", config.tls.client_ca))
     for name, pair in config.certificates.items():
@@ -221,3 +224,16 @@ def _leases(config: Config) -> Iterator[Fault]:
     elif not low <= default <= high:
         text = f"{default} is not between min_expires, {low}, and max_expires, {high}"
         yield Fault(("registrar", "default_expires"), text, (("registrar",),))
+
+
+def _storage(config: Config) -> Iterator[Fault]:
+    storage = config.storage
+    if storage.url.startswith("postgresql:"):
+        if storage.tls == "off" and storage.ca:
+            yield Fault(("storage", "ca"), "has no use without TLS; remove it, or storage.tls")
+        return
+    for name, value in (("password_file", storage.password_file), ("ca", storage.ca)):
+        if value:
+            yield Fault(("storage", name), "is for PostgreSQL only; remove it", (("storage",),))
+    if storage.tls != "auto":
+        yield Fault(("storage", "tls"), "is for PostgreSQL only; remove it", (("storage",),))

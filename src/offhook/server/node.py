@@ -32,12 +32,12 @@ from offhook.runtime.sockets import SocketNetwork
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
+from offhook.server.database import open_configured_storage
 from offhook.server.json_value import Json
 from offhook.server.measures import Measures
 from offhook.server.policies import make_gateways, make_keep_alive, make_profiles, make_tls
 from offhook.server.rows import binding_row, certificate_row, connection_row, transaction_row
 from offhook.server.schema import Config
-from offhook.storage.opening import open_storage
 from offhook.storage.protocols import AccountStore, Storage
 from offhook.transport.flow import Listener
 
@@ -97,7 +97,7 @@ class Node:
     async def _open(self) -> None:
         config = self._config
         gateways = make_gateways(config)
-        storage = self._storage = await open_storage(config.storage.url)
+        storage = self._storage = await open_configured_storage(config)
         engine = Engine(
             EngineSettings(
                 key=await storage.secret("route", 32),
@@ -209,6 +209,7 @@ class Node:
         counts = driver.engine.transactions.counts() if driver is not None else None
         return {
             "storage": self._opened().fault or "ok",
+            "unsaved": self._opened().counts().pending,
             "registrations": self._opened().counts().contacts,
             "transactions": counts.servers + counts.clients + counts.cancels if counts else 0,
             "requests": driver.engine.counters.requests if driver is not None else 0,

@@ -34,6 +34,8 @@ from offhook.server.listen import (
     parse_name_server,
     parse_network,
 )
+from offhook.storage.address import Tls as StorageTls
+from offhook.storage.address import parse_postgres
 from offhook.transport import Address, Listener
 
 __all__ = [
@@ -62,6 +64,7 @@ LONGEST_LEASE = 2**32 - 1  # seconds; RFC 3261 20.19
 DIGESTS = ("MD5", "SHA-256", "SHA-512-256")
 QOPS = ("auth", "auth-int")  # RFC 7616 3.3
 
+_DATABASES = "sqlite:FILE, postgresql://USER@HOST/DATABASE or memory:"
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?")
 
 
@@ -138,11 +141,17 @@ def _gateway_uri(text: str) -> str:
 
 def _storage_url(text: str) -> str:
     scheme, colon, rest = text.partition(":")
-    if colon and scheme in ("postgresql", "redis", "mysql", "ldap", "valkey"):
-        raise ValueError(f"{scheme} is not available yet; use sqlite:FILE or memory:")
     if text == "memory:" or (scheme == "sqlite" and rest.strip("/")):
         return text
-    raise ValueError(f'"{text}" is not a database; write sqlite:FILE or memory:')
+    if scheme == "postgresql" and colon:
+        parse_postgres(text)
+        return text
+    if scheme == "postgres" and colon:
+        raise ValueError("write postgresql:// where it says postgres:")
+    if colon and scheme in ("redis", "mysql", "ldap", "valkey"):
+        raise ValueError(f"{scheme} is not available yet; use {_DATABASES}")
+    shown = text if "@" not in text else "the URL"  # there may be a password in it
+    raise ValueError(f'"{shown}" is not a database; write {_DATABASES}')
 
 
 def _socket(path: Path) -> Path:
@@ -265,9 +274,13 @@ class Registrar(_Section):
 
 
 class Storage(_Section):
-    """Where accounts and bindings live: `sqlite:FILE`, or `memory:` (gone at the end)."""
+    """Where accounts and bindings live: `sqlite:FILE`, `postgresql://USER@HOST/DATABASE`, or
+    `memory:` (gone at the end). The other keys are for PostgreSQL."""
 
     url: Annotated[str, AfterValidator(_storage_url)] = "sqlite:offhook.db"
+    password_file: _File | None = None
+    tls: StorageTls = "auto"
+    ca: _File | None = None
 
 
 class Admin(_Section):
