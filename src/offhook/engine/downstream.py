@@ -99,6 +99,7 @@ class DownstreamSide:
             incoming.drop_routes,
             incoming.next_route,
             branch.fork.request.branch,
+            branch.breadth,
         )
         routes: list[str] = []
         if not incoming.core.to_tag and message.method in RECORD_ROUTED:

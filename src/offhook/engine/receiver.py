@@ -23,6 +23,7 @@ from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.message.status import reason_for
 from offhook.message.validate import Fault, Role, validate, validate_relayed
+from offhook.proxy.breadth import breadth_of
 from offhook.proxy.loop import loop_hash, looped
 from offhook.proxy.target import ForkRequest
 from offhook.transaction.client_invite import ClientInvite
@@ -196,6 +197,12 @@ class Receiver:
         if core.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
             self._refuse(incoming, Fault(483, reason_for(483)), now)
             return False
+        if "max-breadth" in message.index:
+            try:
+                breadth_of(message)
+            except MessageError as error:
+                self._refuse(incoming, Fault(error.status, error.reason), now)
+                return False
         vias = message.get_all("via")
         if len(vias) > 1 or "," in vias[0]:
             incoming.loop_hash = loop_hash(message, core)

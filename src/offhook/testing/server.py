@@ -55,6 +55,7 @@ class ProfileSettings:
     policy: RegistrarPolicy = field(default_factory=RegistrarPolicy)
     advertise: str = ""
     advertise_to: Mapping[str, str] = field(default_factory=dict)
+    redirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,9 @@ class SimulatedExchange:
 def _profile(name: str, settings: ProfileSettings, key: bytes, unix: float) -> Profile:
     nonces = NonceRegistry(key, not_before=unix)
     guard = DigestGuard(nonces, algorithms=settings.digest, qop=settings.qop)
-    return Profile(name, settings.authenticate, settings.registrar, guard, settings.policy)
+    return Profile(
+        name, settings.authenticate, settings.registrar, guard, settings.policy, settings.redirect
+    )
 
 
 def _gateway(name: str, trunk: Trunk) -> Gateway:
