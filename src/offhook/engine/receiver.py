@@ -9,6 +9,7 @@ from offhook.engine.actions import Close, Send
 from offhook.engine.dialog_routes import DialogRoutes, dialog_target, edge_target, learn_own
 from offhook.engine.events import AckReceived, Cancelled, RequestReceived
 from offhook.engine.forks import Forks
+from offhook.engine.identities import asserts, believe
 from offhook.engine.incoming import Incoming
 from offhook.engine.origination import Origination
 from offhook.engine.outgoing import Outgoing
@@ -110,6 +111,8 @@ class Receiver:
         except MessageError:
             self._counters.malformed += 1
             return
+        if asserts(message):
+            believe(message, flow, self._parts.settings.guarded)
         if not message.is_request:
             self._response(message, flow, now)
             return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from offhook.message.message import Message
 
-__all__ = ["Authorize", "ForkRequest", "Inspect", "Outcome", "Redirects", "Target"]
+__all__ = ["Authorize", "Edit", "ForkRequest", "Inspect", "Outcome", "Redirects", "Target"]
 
 Edit = Callable[[Message], None]
 Inspect = Callable[[Message], None]
