@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from offhook.engine.identities import asserts, hiding
 from offhook.engine.incoming import Incoming
 from offhook.engine.large import LARGEST_DATAGRAM, StreamPeers, Upgrade
 from offhook.engine.parts import Parts
@@ -127,12 +128,16 @@ class DownstreamSide:
 
     def _request(self, incoming: Incoming, branch: Branch, flow: Flow, name: str) -> bytes:
         message = incoming.message
+        edit = branch.fork.request.branch
+        if asserts(message):
+            edit = hiding(message, flow, self._parts.settings.guarded, edit)
         shared = Forward(
             message,
             incoming.core.max_forwards,
             incoming.drop_routes,
             incoming.next_route,
-            branch.fork.request.branch,
+            edit,
+            branch.breadth,
         )
         routes: list[str] = []
         if not incoming.core.to_tag and message.method in RECORD_ROUTED:

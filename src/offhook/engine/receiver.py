@@ -9,6 +9,7 @@ from offhook.engine.actions import Close, Send
 from offhook.engine.dialog_routes import DialogRoutes, dialog_target, edge_target, learn_own
 from offhook.engine.events import AckReceived, Cancelled, RequestReceived
 from offhook.engine.forks import Forks
+from offhook.engine.identities import asserts, believe
 from offhook.engine.incoming import Incoming
 from offhook.engine.origination import Origination
 from offhook.engine.outgoing import Outgoing
@@ -23,6 +24,7 @@ from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.message.status import reason_for
 from offhook.message.validate import Fault, Role, validate, validate_relayed
+from offhook.proxy.breadth import breadth_of
 from offhook.proxy.loop import loop_hash, looped
 from offhook.proxy.target import ForkRequest
 from offhook.transaction.client_invite import ClientInvite
@@ -109,6 +111,8 @@ class Receiver:
         except MessageError:
             self._counters.malformed += 1
             return
+        if asserts(message):
+            believe(message, flow, self._parts.settings.guarded)
         if not message.is_request:
             self._response(message, flow, now)
             return
@@ -196,6 +200,12 @@ class Receiver:
         if core.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
             self._refuse(incoming, Fault(483, reason_for(483)), now)
             return False
+        if "max-breadth" in message.index:
+            try:
+                breadth_of(message)
+            except MessageError as error:
+                self._refuse(incoming, Fault(error.status, error.reason), now)
+                return False
         vias = message.get_all("via")
         if len(vias) > 1 or "," in vias[0]:
             incoming.loop_hash = loop_hash(message, core)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from offhook.engine.actions import Open, Send
+from offhook.engine.identities import asserts, without_asserted
 from offhook.engine.incoming import Incoming
 from offhook.engine.parts import Parts
 from offhook.message.message import Message
@@ -82,6 +83,9 @@ class UpstreamSide:
 
     def relay(self, incoming: Incoming, response: Message, now: float) -> None:
         """A response of a branch, our Via taken off (RFC 3261 16.7 step 3)."""
+        if asserts(response):
+            guarded = self._parts.settings.guarded
+            response = without_asserted(response, incoming.reply_flow, guarded)
         self._respond(incoming, response.status, response.pop_via(), now)
 
     def answer(self, context: ResponseContext, outcome: Outcome, now: float) -> None:
@@ -99,7 +103,8 @@ class UpstreamSide:
         if response is None or outcome.status == 503:
             # RFC 3261 16.7 step 6: a 503 of the next hop would say that we are the overloaded one
             status = 500 if outcome.status == 503 else outcome.status
-            self.reply(incoming, status, "" if status == 500 else outcome.reason, now)
+            reason = "" if status == 500 else outcome.reason
+            self.reply(incoming, status, reason, now, headers=_retry_after(response))
             return
         if outcome.challenges:
             response = response.copy()
@@ -144,6 +149,12 @@ class _Parcel:
 
     def resolved(self, hops: Sequence[NextHop], now: float) -> None:
         """Never asked: the source address is a literal one."""
+
+
+def _retry_after(response: Message | None) -> Headers:
+    """When a 503 said to come again, which its 500 may say too (RFC 3261 21.5.1)."""
+    value = response.get("retry-after") if response is not None else None
+    return () if value is None else (("Retry-After", value),)
 
 
 def _sent_by(flow: Flow, data: bytes) -> Address | None:

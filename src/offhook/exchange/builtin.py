@@ -13,6 +13,7 @@ from offhook.engine.incoming import OwnReply
 from offhook.errors import PeerError
 from offhook.exchange.contact_policy import forbidden_contact, own_address
 from offhook.exchange.location import lookup_now, phones_of
+from offhook.exchange.redirects import followed
 from offhook.exchange.request import RING, Request
 from offhook.exchange.serving import Serving
 from offhook.proxy.target import ForkRequest, Target
@@ -148,10 +149,17 @@ def call(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
     if phones is None:
         return _call_later(serving, request, aor)
     if phones:
-        return ForkRequest((phones,), RING, decides=True)
+        return _ring(serving, request, phones)
     if request.account is None:
         return _unserved(request) or OwnReply(404)
     return _nobody(serving, request, aor)
+
+
+def _ring(serving: Serving, request: Request, phones: Sequence[Target]) -> ForkRequest:
+    fork = ForkRequest((phones,), RING, decides=True)
+    if request.profile.redirect:
+        fork.redirects = followed(serving, request.message.uri, True, request.call_id)
+    return fork
 
 
 async def _call_later(serving: Serving, request: Request, aor: str) -> Answer:
@@ -159,7 +167,7 @@ async def _call_later(serving: Serving, request: Request, aor: str) -> Answer:
     found = await serving.bindings.lookup(aor)
     phones: list[Target] = phones_of(found, serving.clock.unix(), gruu)
     if phones:
-        return ForkRequest((phones,), RING, decides=True)
+        return _ring(serving, request, phones)
     if request.account is None:
         return _unserved(request) or OwnReply(404)
     return await _nobody(serving, request, aor)

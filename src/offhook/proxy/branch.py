@@ -110,12 +110,14 @@ class Branch:
 
     __slots__ = (
         "authorized",
+        "breadth",
         "cancel_reason",
         "datagram",
         "deadline",
         "early",
         "ended",
         "failure",
+        "followed",
         "fork",
         "hop",
         "hops",
@@ -147,6 +149,8 @@ class Branch:
         self.unwanted = False  # CANCEL is sent, or will be as soon as a provisional allows it
         self.ended = False
         self.authorized = False  # credentials were sent once
+        self.breadth = 0  # its part of the request's Max-Breadth, while it has not ended
+        self.followed = False  # its 3xx became other branches, and nothing is left of it
         self.failure = 503  # what the last way that failed amounts to
         self.deadline = 0.0  # of timer C, or of the silence after a CANCEL
         self.transaction: object = None  # the engine's handle of the current try

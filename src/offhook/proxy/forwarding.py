@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.message.message import Message
+from offhook.proxy.breadth import whole_breadth
 from offhook.proxy.route_token import ORDINARY, STATELESS, TRUNK, End, RouteToken, seal, tag_hash
 from offhook.proxy.target import Edit, Target
 from offhook.transport.flow import WEBSOCKET, Flow
@@ -28,6 +29,7 @@ class Forward:
     drop_routes: int
     next_route: str
     edit: Edit | None = None
+    max_breadth: int = 0  # of this branch; 0: all that the request has
 
 
 def forward(
@@ -37,10 +39,16 @@ def forward(
     topmost first, and `path` a Path value to put before others."""
     message = shared.message
     hops = shared.max_forwards - 1
+    breadth = shared.max_breadth or whole_breadth(message)
     strict = shared.next_route and ";lr" not in shared.next_route.lower()
     if not target.path and shared.edit is None and not strict and not path:
         return message.forward(
-            target.uri, via, hops, drop_routes=shared.drop_routes, record_routes=routes
+            target.uri,
+            via,
+            hops,
+            drop_routes=shared.drop_routes,
+            record_routes=routes,
+            max_breadth=breadth,
         )
     message = message.copy()
     message.uri = target.uri
@@ -56,7 +64,7 @@ def forward(
         message.insert("path", path)
     if shared.edit is not None:
         shared.edit(message)
-    return message.forward(message.uri, via, hops, record_routes=routes)
+    return message.forward(message.uri, via, hops, record_routes=routes, max_breadth=breadth)
 
 
 def record_routes(

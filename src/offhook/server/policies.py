@@ -33,6 +33,7 @@ def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, 
             profile.registrar,
             DigestGuard(nonces, algorithms=profile.digest, qop=profile.qop),
             policy,
+            redirect=profile.redirect == "follow",
         )
         for name, profile in config.profiles.items()
     }

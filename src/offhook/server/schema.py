@@ -196,6 +196,7 @@ class Profile(_Section):
     qop: tuple[Annotated[str, AfterValidator(_qop)], ...] = ("auth",)
     certificate: str = ""
     client_certificate: Literal["none", "optional", "required", "gateways"] = "none"
+    redirect: Literal["pass", "follow"] = "pass"
     advertise: Annotated[str, AfterValidator(_host)] = ""
     advertise_to: Annotated[
         dict[str, Annotated[str, AfterValidator(_host)]], AfterValidator(_advertise_to)

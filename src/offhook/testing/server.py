@@ -20,6 +20,7 @@ from offhook.exchange import Exchange, Gateway, Profile
 from offhook.exchange.counters import Counters
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.handlers import Hook
 from offhook.exchange.keep_alive import KeepAlive
 from offhook.exchange.ping_schedule import KeepAlivePolicy
@@ -55,6 +56,7 @@ class ProfileSettings:
     policy: RegistrarPolicy = field(default_factory=RegistrarPolicy)
     advertise: str = ""
     advertise_to: Mapping[str, str] = field(default_factory=dict)
+    redirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ class SimulatedExchange:
     async def _serving(self, network: VirtualNetwork) -> Serving:
         settings, storage = self.settings, self.storage
         draw = self.wire.random
+        gateways = {name: _gateway(name, trunk) for name, trunk in settings.gateways.items()}
         engine = Engine(
             EngineSettings(
                 key=await storage.secret("route", 32),
@@ -208,6 +211,7 @@ class SimulatedExchange:
                 domains=frozenset(settings.domains),
                 timer_slack=settings.timer_slack,
                 max_transactions=settings.max_transactions,
+                guarded=guard_of(gateways),
             )
         )
         key = await storage.secret("digest", 32)
@@ -224,7 +228,7 @@ class SimulatedExchange:
                 name: _profile(name, profile, key, network.unix())
                 for name, profile in settings.profiles.items()
             },
-            gateways={name: _gateway(name, trunk) for name, trunk in settings.gateways.items()},
+            gateways=gateways,
             domains=frozenset(settings.domains),
             default_domain=settings.domains[0],
             bans=self._bans,
@@ -264,7 +268,9 @@ class SimulatedExchange:
 def _profile(name: str, settings: ProfileSettings, key: bytes, unix: float) -> Profile:
     nonces = NonceRegistry(key, not_before=unix)
     guard = DigestGuard(nonces, algorithms=settings.digest, qop=settings.qop)
-    return Profile(name, settings.authenticate, settings.registrar, guard, settings.policy)
+    return Profile(
+        name, settings.authenticate, settings.registrar, guard, settings.policy, settings.redirect
+    )
 
 
 def _gateway(name: str, trunk: Trunk) -> Gateway:

@@ -84,6 +84,7 @@ class Setting:
     store: AccountStore = field(default_factory=MemoryAccounts)
     host: str = "192.0.2.1"
     digest: Sequence[str] = ("MD5",)
+    redirect: bool = False
 
 
 class Options(TypedDict, total=False):
@@ -335,7 +336,13 @@ class Bench:
 def _profiles(setting: Setting) -> Mapping[str, Profile]:
     guard = DigestGuard(NonceRegistry(b"n" * 16), algorithms=setting.digest)
     return {
-        "internal": Profile("internal", setting.authenticate, setting.registrar, guard),
+        "internal": Profile(
+            "internal",
+            setting.authenticate,
+            setting.registrar,
+            guard,
+            redirect=setting.redirect,
+        ),
         "external": Profile("external", False, False, guard),
     }
 

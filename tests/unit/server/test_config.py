@@ -263,6 +263,7 @@ BROKEN = [
     (P + "qop = ['auth-conf']", "offhook.toml: profiles.p.qop[0]: ", "use auth or auth-int"),
     (P + "qop = []", "offhook.toml: profiles.p.qop: is empty", '["auth"]'),
     (P + "qop = ['auth', 'AUTH']", "offhook.toml: profiles.p.qop: ", "twice"),
+    (P + "redirect = 'recurse'", "offhook.toml: profiles.p.redirect: ", "one of pass, follow"),
     (P + "advertise = 'a b'", "offhook.toml: profiles.p.advertise: ", "not a domain name"),
     (P + "advertise_to = '10.0.0.0/8'", "offhook.toml: profiles.p.advertise_to: ", "a table"),
     (
