@@ -26,10 +26,12 @@ PACKAGES = {
     "nsenter": "util-linux",
     "sipp": "sip-tester",
     "ss": "iproute2",
+    "stun": "stun-client",
     "svcrack": "sipvicious",
     "svmap": "sipvicious",
     "svwar": "sipvicious",
     "tc": "iproute2",
+    "turnutils_natdiscovery": "coturn",
 }
 
 

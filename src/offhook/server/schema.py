@@ -48,6 +48,7 @@ __all__ = [
     "Profile",
     "Registrar",
     "Storage",
+    "Stun",
     "Tls",
     "Websocket",
 ]
@@ -96,6 +97,15 @@ def _host(text: str) -> str:
 
 def _listener(text: str) -> str:
     parse_listener("", text)
+    return text
+
+
+def _stun_listener(text: str) -> str:
+    listener = parse_listener("", text)
+    if listener.transport != "UDP":
+        raise ValueError(f'"{text}": STUN is served over UDP; write udp:HOST:3478')
+    if listener.wildcard:
+        raise ValueError(f'"{text}": name one address; the answers tell which one it was')
     return text
 
 
@@ -270,6 +280,18 @@ class Storage(_Section):
     url: Annotated[str, AfterValidator(_storage_url)] = "sqlite:offhook.db"
 
 
+class Stun(_Section):
+    """A STUN server beside the one on SIP ports; two addresses let clients find out what kind of
+    NAT they are behind (RFC 5780)."""
+
+    listen: tuple[Annotated[str, AfterValidator(_stun_listener)], ...] = ()
+    other_port: Annotated[int, Field(ge=1, le=65_535)] = 3479
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """Its listeners, in the order of the configuration."""
+        return tuple(parse_listener("stun", text) for text in self.listen)
+
+
 class Admin(_Section):
     """The ways in for the operator: an HTTP listener ("" = none), the socket of `offhook ctl`."""
 
@@ -308,6 +330,7 @@ class Config(_Section):
     certificates: dict[str, Certificate] = {}
     gateways: dict[str, Gateway] = {}
     registrar: Registrar = Registrar()
+    stun: Stun = Stun()
     storage: Storage = Storage()
     admin: Admin = Admin()
     dns: Dns = Dns()
