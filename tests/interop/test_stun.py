@@ -1,4 +1,4 @@
-"""The STUN server with two addresses, asked by coturn's client (RFC 5780) and by one of RFC 3489."""
+"""The STUN server with two addresses, asked by clients of RFC 5780 (coturn) and of RFC 3489."""
 
 from __future__ import annotations
 

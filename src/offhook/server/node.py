@@ -34,8 +34,8 @@ from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
 from offhook.server.json_value import Json
-from offhook.server.measures import Measures
 from offhook.server.listen import listener_text
+from offhook.server.measures import Measures
 from offhook.server.policies import make_gateways, make_keep_alive, make_profiles, make_tls
 from offhook.server.rows import binding_row, certificate_row, connection_row, transaction_row
 from offhook.server.schema import Config
