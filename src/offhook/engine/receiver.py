@@ -8,6 +8,7 @@ from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Close, Send
 from offhook.engine.dialog_routes import DialogRoutes, dialog_target, edge_target, learn_own
 from offhook.engine.events import AckReceived, Cancelled, RequestReceived
+from offhook.engine.flow_watch import FlowWatch
 from offhook.engine.forks import Forks
 from offhook.engine.incoming import Incoming
 from offhook.engine.origination import Origination
@@ -51,6 +52,7 @@ class Receiver:
         *,
         routes: DialogRoutes,
         streams: Streams,
+        watch: FlowWatch,
         origination: Origination,
     ) -> None:
         self._parts = parts
@@ -60,6 +62,8 @@ class Receiver:
         self._forks = forks
         self._routes = routes
         self._streams = streams
+        self._watch = watch
+        self._watched = watch.flows
         self._origination = origination
         self._hit: set[tuple[str, int]] = set()  # local addresses seen
         self.draining = False
@@ -68,6 +72,8 @@ class Receiver:
 
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
         """A datagram, or the next octets of a connection."""
+        if self._watched:
+            self._watch.heard(flow, now)
         if flow.reliable:
             self._stream(flow, data, now)
             return

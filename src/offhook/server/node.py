@@ -113,7 +113,7 @@ class Node:
         tls = self._tls = Tls(make_tls(config))
         origins = Origins(config.websocket.origins, config.domains)
         network = self._network = self._make_network(config, tls, origins)
-        flows = self._flow_bindings = FlowBindings(storage.bindings)
+        flows = self._flow_bindings = FlowBindings(storage.bindings, engine.close_idle)
         digest_key = await storage.secret("digest", 32)
         start = network.unix()
         serving = Serving(

@@ -146,6 +146,14 @@ def _gateway_uri(text: str) -> str:
     return text
 
 
+def _route(text: str) -> str:
+    if not re.fullmatch(r"sips?:[^\s@<>\"]+(@[^\s@<>\"]+)?", text, re.IGNORECASE):
+        raise ValueError(f'"{text}" is not a SIP URI; write it as in "sip:proxy.example.com;lr"')
+    if ";lr" not in text.lower():
+        raise ValueError(f'"{text}" needs ;lr at its end, or phones would route strictly')
+    return text
+
+
 def _storage_url(text: str) -> str:
     scheme, colon, rest = text.partition(":")
     if colon and scheme in ("postgresql", "redis", "mysql", "ldap", "valkey"):
@@ -198,6 +206,7 @@ class Profile(_Section):
     certificate: str = ""
     client_certificate: Literal["none", "optional", "required", "gateways"] = "none"
     advertise: Annotated[str, AfterValidator(_host)] = ""
+    service_route: tuple[Annotated[str, AfterValidator(_route)], ...] = ()
     advertise_to: Annotated[
         dict[str, Annotated[str, AfterValidator(_host)]], AfterValidator(_advertise_to)
     ] = {}
@@ -268,6 +277,7 @@ class Registrar(_Section):
     max_expires: _Seconds = 7200
     default_expires: _Seconds = 3600
     max_contacts: Annotated[int, Field(ge=1, le=1000)] = 10
+    flow_timer: Annotated[int, Field(ge=0, le=3600)] = 120
     keep_alive: Literal["options", "crlf", "off"] = "options"
     keep_alive_interval: Annotated[int, Field(ge=SHORTEST_PING, le=3600)] = 25
     keep_alive_lost: Annotated[int, Field(ge=1, le=100)] = 3
