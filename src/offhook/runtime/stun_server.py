@@ -20,6 +20,7 @@ from offhook.runtime.limits import Limits
 from offhook.runtime.route_probe import RouteProbe
 from offhook.runtime.udp import ConcreteSocket, DatagramFlow, DatagramSetting
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.records import Answer
 from offhook.transport.stun import CHANGE_IP, CHANGE_PORT, answer, read_binding, refuse
 
 __all__ = ["StunCounters", "StunServer"]
@@ -152,7 +153,7 @@ class StunServer:
     def flow_lost(self, flow: Flow, reason: str) -> None:
         """Never."""
 
-    def resolved(self, ticket: int, addresses: Sequence[str]) -> None:
+    def resolved(self, ticket: int, answers: Sequence[Answer]) -> None:
         """Never."""
 
 
