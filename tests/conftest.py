@@ -28,10 +28,12 @@ PACKAGES = {
     "postgres": "postgresql",
     "sipp": "sip-tester",
     "ss": "iproute2",
+    "stun": "stun-client",
     "svcrack": "sipvicious",
     "svmap": "sipvicious",
     "svwar": "sipvicious",
     "tc": "iproute2",
+    "turnutils_natdiscovery": "coturn",
 }
 
 # Where Debian keeps programs that are not in PATH.

@@ -8,6 +8,7 @@ from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Close, Send
 from offhook.engine.dialog_routes import DialogRoutes, dialog_target, edge_target, learn_own
 from offhook.engine.events import AckReceived, Cancelled, RequestReceived
+from offhook.engine.flow_watch import FlowWatch
 from offhook.engine.forks import Forks
 from offhook.engine.identities import asserts, believe
 from offhook.engine.incoming import Incoming
@@ -53,6 +54,7 @@ class Receiver:
         *,
         routes: DialogRoutes,
         streams: Streams,
+        watch: FlowWatch,
         origination: Origination,
     ) -> None:
         self._parts = parts
@@ -62,6 +64,8 @@ class Receiver:
         self._forks = forks
         self._routes = routes
         self._streams = streams
+        self._watch = watch
+        self._watched = watch.flows
         self._origination = origination
         self._hit: set[tuple[str, int]] = set()  # local addresses seen
         self.draining = False
@@ -70,6 +74,8 @@ class Receiver:
 
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
         """A datagram, or the next octets of a connection."""
+        if self._watched:
+            self._watch.heard(flow, now)
         if flow.reliable:
             self._stream(flow, data, now)
             return

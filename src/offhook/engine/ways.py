@@ -80,6 +80,10 @@ class Ways:
         """True if a connection of this name is open."""
         return name in self._connections
 
+    def idle(self, name: str) -> Flow | None:
+        """The open connection of that name, if no client transaction uses it."""
+        return None if name in self._users else self._connections.get(name)
+
     def use(self, machine: ClientTransaction) -> None:
         """A client transaction waits for what comes back; it hears of the end of its connection."""
         if machine.flow.reliable:

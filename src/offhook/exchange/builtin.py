@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Sequence
 from offhook.engine.incoming import OwnReply
 from offhook.errors import PeerError
 from offhook.exchange.contact_policy import forbidden_contact, own_address
+from offhook.exchange.kept_flows import keep_flow
 from offhook.exchange.location import lookup_now, phones_of
 from offhook.exchange.redirects import followed
 from offhook.exchange.request import RING, Request
@@ -79,13 +80,15 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
         return OwnReply(403, "Contact Not Allowed")
     store = serving.immediate
     if store is not None:
-        return _answer(store.update_now(aor, _Change(registration, serving.clock.unix())))
-    return _register_later(serving, registration)
+        update = store.update_now(aor, _Change(registration, serving.clock.unix()))
+        return _answer(serving, request, registration, update)
+    return _register_later(serving, request, registration)
 
 
-async def _register_later(serving: Serving, registration: Registration) -> Answer:
+async def _register_later(serving: Serving, request: Request, registration: Registration) -> Answer:
     change_of = _Change(registration, serving.clock.unix())
-    return _answer(await serving.bindings.update(registration.aor, change_of))
+    update = await serving.bindings.update(registration.aor, change_of)
+    return _answer(serving, request, registration, update)
 
 
 class _Change:
@@ -102,8 +105,13 @@ class _Change:
         return update, update.bindings
 
 
-def _answer(update: Update) -> OwnReply:
-    return OwnReply(update.status, update.reason, tuple(update.headers))
+def _answer(
+    serving: Serving, request: Request, registration: Registration, update: Update
+) -> OwnReply:
+    headers = tuple(update.headers)
+    if update.status == 200:  # RFC 5626 6
+        headers += keep_flow(serving, request, registration)
+    return OwnReply(update.status, update.reason, headers)
 
 
 def _address_in_to(request: Request) -> str:

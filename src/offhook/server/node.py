@@ -29,11 +29,13 @@ from offhook.runtime.driver import Driver
 from offhook.runtime.network import Network
 from offhook.runtime.origins import Origins
 from offhook.runtime.sockets import SocketNetwork
+from offhook.runtime.stun_server import StunServer
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
 from offhook.server.database import open_configured_storage
 from offhook.server.json_value import Json
+from offhook.server.listen import listener_text
 from offhook.server.measures import Measures
 from offhook.server.policies import make_gateways, make_keep_alive, make_profiles, make_tls
 from offhook.server.rows import binding_row, certificate_row, connection_row, transaction_row
@@ -80,6 +82,7 @@ class Node:
         self._flow_bindings: FlowBindings | None = None
         self._keep_alive: KeepAlive | None = None
         self._counters = ExchangeCounters()
+        self._stun: StunServer | None = None
         self._bans = Bans()
         self._tasks: list[asyncio.Task[None]] = []
         self.listeners: Sequence[Listener] = ()
@@ -110,7 +113,7 @@ class Node:
         tls = self._tls = Tls(make_tls(config))
         origins = Origins(config.websocket.origins, config.domains)
         network = self._network = self._make_network(config, tls, origins)
-        flows = self._flow_bindings = FlowBindings(storage.bindings)
+        flows = self._flow_bindings = FlowBindings(storage.bindings, engine.close_idle)
         digest_key = await storage.secret("digest", 32)
         start = network.unix()
         serving = Serving(
@@ -138,6 +141,9 @@ class Node:
         self.listeners = await self._driver.listen(config.listeners())
         self._keep_alive = KeepAlive(serving, make_keep_alive(config))
         await self._keep_alive.start()
+        self._stun = StunServer(config.stun.listeners(), other_port=config.stun.other_port)
+        for listener in await self._stun.start():
+            log.info("stun", listener=listener_text(listener))
         self._start_tasks()
         quiet_collector()
 
@@ -163,6 +169,9 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        if self._stun is not None:
+            await self._stun.stop()
+            self._stun = None
         if self._keep_alive is not None:
             await self._keep_alive.stop()
             self._keep_alive = None

@@ -50,6 +50,7 @@ __all__ = [
     "Profile",
     "Registrar",
     "Storage",
+    "Stun",
     "Tls",
     "Websocket",
 ]
@@ -102,6 +103,15 @@ def _listener(text: str) -> str:
     return text
 
 
+def _stun_listener(text: str) -> str:
+    listener = parse_listener("", text)
+    if listener.transport != "UDP":
+        raise ValueError(f'"{text}": STUN is served over UDP; write udp:HOST:3478')
+    if listener.wildcard:
+        raise ValueError(f'"{text}": name one address; the answers tell which one it was')
+    return text
+
+
 def _admin_listener(text: str) -> str:
     if text:
         parse_address(text)
@@ -136,6 +146,14 @@ def _qop(text: str) -> str:
 def _gateway_uri(text: str) -> str:
     if not re.fullmatch(r"sips?:[^\s@<>\"]+(@[^\s@<>\"]+)?", text, re.IGNORECASE):
         raise ValueError(f'"{text}" is not a SIP URI; write it as in "sip:sip.carrier.example"')
+    return text
+
+
+def _route(text: str) -> str:
+    if not re.fullmatch(r"sips?:[^\s@<>\"]+(@[^\s@<>\"]+)?", text, re.IGNORECASE):
+        raise ValueError(f'"{text}" is not a SIP URI; write it as in "sip:proxy.example.com;lr"')
+    if ";lr" not in text.lower():
+        raise ValueError(f'"{text}" needs ;lr at its end, or phones would route strictly')
     return text
 
 
@@ -198,6 +216,7 @@ class Profile(_Section):
     client_certificate: Literal["none", "optional", "required", "gateways"] = "none"
     redirect: Literal["pass", "follow"] = "pass"
     advertise: Annotated[str, AfterValidator(_host)] = ""
+    service_route: tuple[Annotated[str, AfterValidator(_route)], ...] = ()
     advertise_to: Annotated[
         dict[str, Annotated[str, AfterValidator(_host)]], AfterValidator(_advertise_to)
     ] = {}
@@ -268,6 +287,7 @@ class Registrar(_Section):
     max_expires: _Seconds = 7200
     default_expires: _Seconds = 3600
     max_contacts: Annotated[int, Field(ge=1, le=1000)] = 10
+    flow_timer: Annotated[int, Field(ge=0, le=3600)] = 120
     keep_alive: Literal["options", "crlf", "off"] = "options"
     keep_alive_interval: Annotated[int, Field(ge=SHORTEST_PING, le=3600)] = 25
     keep_alive_lost: Annotated[int, Field(ge=1, le=100)] = 3
@@ -282,6 +302,18 @@ class Storage(_Section):
     password_file: _File | None = None
     tls: StorageTls = "auto"
     ca: _File | None = None
+
+
+class Stun(_Section):
+    """A STUN server beside the one on SIP ports; two addresses let clients find out what kind of
+    NAT they are behind (RFC 5780)."""
+
+    listen: tuple[Annotated[str, AfterValidator(_stun_listener)], ...] = ()
+    other_port: Annotated[int, Field(ge=1, le=65_535)] = 3479
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """Its listeners, in the order of the configuration."""
+        return tuple(parse_listener("stun", text) for text in self.listen)
 
 
 class Admin(_Section):
@@ -322,6 +354,7 @@ class Config(_Section):
     certificates: dict[str, Certificate] = {}
     gateways: dict[str, Gateway] = {}
     registrar: Registrar = Registrar()
+    stun: Stun = Stun()
     storage: Storage = Storage()
     admin: Admin = Admin()
     dns: Dns = Dns()

@@ -221,7 +221,7 @@ class SimulatedExchange:
             flush=self._flush,
             bindings=storage.bindings,
             immediate=storage.bindings,
-            flows=FlowBindings(storage.bindings),
+            flows=FlowBindings(storage.bindings, engine.close_idle),
             gruus=Gruus(await storage.secret("gruu", 32)),
             accounts=storage.accounts,
             profiles={
