@@ -93,6 +93,20 @@ def _outcomes(measures: Measures) -> Iterable[Sample]:
     yield ("banned",), counters.banned
 
 
+def _websocket_refusals(measures: Measures) -> Iterable[Sample]:
+    counters = measures.network.counters
+    yield ("origin",), counters.websocket_origin_refused
+    yield ("subprotocol",), counters.websocket_subprotocol_refused
+    yield ("http",), counters.websocket_handshake_refused
+    yield ("timeout",), counters.websocket_handshake_timeouts
+
+
+def _websocket_failures(measures: Measures) -> Iterable[Sample]:
+    counters = measures.network.counters
+    yield ("oversize",), counters.websocket_oversize
+    yield ("protocol",), counters.websocket_violations
+
+
 COUNTERS = (
     # core
     Row(
@@ -256,6 +270,18 @@ COUNTERS = (
         "tls_handshake_failures",
         "TLS handshakes of peers that failed.",
         _one(lambda measures: measures.network.counters.handshake_failures),
+    ),
+    Row(
+        "websocket_failed_handshakes",
+        "WebSocket handshakes refused.",
+        _websocket_refusals,
+        ("reason",),
+    ),
+    Row(
+        "websocket_failed_connections",
+        "WebSocket connections closed because of what the peer sent.",
+        _websocket_failures,
+        ("reason",),
     ),
     Row(
         "dns_requests",

@@ -48,6 +48,8 @@ class ProfileSettings:
         "udp:192.0.2.1:5060",
         "tcp:192.0.2.1:5060",
         "tls:192.0.2.1:5061",
+        "ws:192.0.2.1:80",
+        "wss:192.0.2.1:443",
     )
     authenticate: bool = True
     registrar: bool = True
