@@ -24,7 +24,8 @@ __all__ = ["ScriptedPhone"]
 
 
 class ScriptedPhone:
-    """One phone. `script` may be changed at any time; it holds for the next call."""
+    """One phone. `script` may be changed at any time; it holds for the next call. With a sips AoR
+    its Contact is sips too (RFC 5630)."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class ScriptedPhone:
         script: Script | None = None,
     ) -> None:
         self.aor = aor if aor.startswith("sip") else f"sip:{aor}"
+        self._scheme = self.aor.partition(":")[0]
         self.script = script or Script()
         self.network = VirtualNetwork(wire, address[0], realm=realm)
         self.agent = Agent(self.network, self)
@@ -54,9 +56,10 @@ class ScriptedPhone:
         self._address = address
         self._transport = transport
         self._proxy = NextHop(transport, proxy[0], proxy[1], literal=True, server_name=proxy[0])
-        suffix = "" if transport == "UDP" else f";transport={transport.lower()}"
+        plain = transport == "UDP" or self._scheme == "sips"
+        suffix = "" if plain else f";transport={transport.lower()}"
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        self.uri = f"sip:{user}@{host}:{address[1]}{suffix}"
+        self.uri = f"{self._scheme}:{user}@{host}:{address[1]}{suffix}"
         self.contact = f"<{self.uri}>"
         self._registration = self.agent.token()
         self._cseq = 0
@@ -100,7 +103,7 @@ class ScriptedPhone:
             value = f"{value};q={q}"
         headers = [("Contact", value), ("Expires", str(expires)), *headers]
         domain = self.aor.partition("@")[2]
-        message = self._request("REGISTER", f"sip:{domain}", self._registration, headers)
+        message = self._request("REGISTER", f"{self._scheme}:{domain}", self._registration, headers)
         response = await self.transact(message)
         if response is None:
             return 408
