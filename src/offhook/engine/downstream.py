@@ -28,6 +28,7 @@ from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, is_relayed, split_route_uri
+from offhook.transport.secure import carries, downgraded, is_sips
 
 __all__ = ["DownstreamSide", "new_path", "new_routes"]
 
@@ -80,6 +81,12 @@ class DownstreamSide:
             data = self._data(incoming, branch, flow, name)
         except OffhookError as error:  # an edit of the program failed, or broke the message
             branch.end(error.status if isinstance(error, PeerError) else 500, None, now)
+            return
+        if downgraded(incoming.message.uri, data):
+            branch.end(480, None, now)  # RFC 5630 5.3
+            return
+        if not carries(flow, data):
+            branch.way_failed(480, now)
             return
         if len(data) > LARGEST_DATAGRAM and not flow.reliable:
             if by_stream and self._may_use_stream(incoming, branch, flow, now):
@@ -282,6 +289,7 @@ def new_routes(
 ) -> list[str]:
     """The Record-Route values of a request that makes a dialog and leaves by `flow`."""
     guarded = settings.guarded
+    first = bare_uri(target.path[0]) if target.path else incoming.next_route
     return record_routes(
         incoming.message,
         incoming.flow,
@@ -290,6 +298,7 @@ def new_routes(
         key=settings.key,
         trunk=guarded is not None and is_trunk(guarded, incoming.flow, flow, target.uri),
         stateless=stateless,
+        secure=is_sips(target.uri) or is_sips(first),
     )
 
 

@@ -31,7 +31,8 @@ from offhook.proxy.target import ForkRequest
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.table import server_key
-from offhook.transport.flow import Flow
+from offhook.transport.flow import SECURE, Flow
+from offhook.transport.secure import is_sips
 from offhook.transport.stun import FIRST_OF_SIP, answer, looks_like_stun, read_binding, refuse
 from offhook.transport.via import stamp
 
@@ -203,9 +204,13 @@ class Receiver:
             self._forks.fork(incoming, ForkRequest(((target,),), decides=True), now)
 
     def _proxy_checks(self, incoming: Incoming, now: float) -> bool:
-        """Max-Forwards and loops (RFC 3261 16.3 steps 3 and 4); what is for us is let through."""
+        """Max-Forwards, loops (RFC 3261 16.3 steps 3 and 4) and the promise of sips; what is for us
+        is let through."""
         core = incoming.core
         message = incoming.message
+        if _in_the_clear(incoming):
+            self._refuse(incoming, Fault(403, "SIPS Needs TLS"), now)  # RFC 3261 26.2.2
+            return False
         if core.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
             self._refuse(incoming, Fault(483, reason_for(483)), now)
             return False
@@ -293,6 +298,7 @@ class Receiver:
         shown = not known and "ACK" in self.unmatched
         stray = not known and (self._is_ours(core) or not (at_us or shown))
         stray = stray or not self._routes.allowed(incoming)
+        stray = stray or _in_the_clear(incoming)
         if stray or core.max_forwards <= 0 or validate(message, Role.PROXY) is not None:
             self._counters.stray_acks += 1
         elif shown:
@@ -331,3 +337,11 @@ class Receiver:
             self._forks.response(machine, message, now)
         else:
             machine.response(message.status, now)  # of a CANCEL
+
+
+def _in_the_clear(incoming: Incoming) -> bool:
+    """True for a request to a sips URI that did not come over TLS. Let through are those of a
+    dialog that we routed as sip, which a phone gave its sips Contact in."""
+    if not is_sips(incoming.message.uri) or incoming.flow.transport in SECURE:
+        return False
+    return incoming.token is None or is_sips(incoming.core.route)

@@ -54,8 +54,7 @@ class StatelessRelay(StatelessForward):
             loop_hash=incoming.loop_hash or loop_hash(message, core),
         )
         parts.counters.stateless += 1
-        data = forward(shared, target, flow.via + branch, routes, path=path)
-        parts.actions.append(Send(flow, data))
+        self._send(flow, forward(shared, target, flow.via + branch, routes, path=path))
 
 
 def return_response(parts: Parts, response: Message, now: float) -> bool:

@@ -17,6 +17,7 @@ from offhook.exchange.location import lookup_now, phones_of
 from offhook.exchange.redirects import followed
 from offhook.exchange.request import RING, Request
 from offhook.exchange.serving import Serving
+from offhook.exchange.sips import mixed_schemes, not_allowed
 from offhook.proxy.target import ForkRequest, Target
 from offhook.registrar.binding import Binding
 from offhook.registrar.reading import read
@@ -25,6 +26,7 @@ from offhook.registrar.server import Update, change
 from offhook.transport.flow import SECURE, WEBSOCKET
 from offhook.transport.private import behind_translation, halfway_rewritten
 from offhook.transport.route_set import bare_uri, is_relayed, split_route_uri
+from offhook.transport.secure import is_sips
 
 __all__ = ["ALLOW", "SUPPORTED", "call", "options", "register"]
 
@@ -76,6 +78,8 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
         )
     except PeerError as error:
         return OwnReply(error.status, error.reason)
+    if mixed_schemes(request.message, registration):
+        return OwnReply(400, "SIPS Contact Needs SIPS Everywhere")
     if forbidden_contact(serving, registration.contacts) or own_address(serving, registration):
         return OwnReply(403, "Contact Not Allowed")
     store = serving.immediate
@@ -158,12 +162,15 @@ def call(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
             404 if not incoming.next_route else 403,
             "Domain Not Served" if not incoming.next_route else "Relaying Denied",
         )
+    secure = is_sips(request.message.uri)
     gruu = serving.gruu_of(request.message.uri)
-    phones = lookup_now(serving, aor, gruu)
+    phones = lookup_now(serving, aor, gruu, secure=secure)
     if phones is None:
         return _call_later(serving, request, aor)
     if phones:
         return _ring(serving, request, phones)
+    if secure and lookup_now(serving, aor, gruu):
+        return not_allowed(serving.default_domain)
     if request.account is None:
         return _unserved(request) or OwnReply(404)
     return _nobody(serving, request, aor)
@@ -177,11 +184,14 @@ def _ring(serving: Serving, request: Request, phones: Sequence[Target]) -> ForkR
 
 
 async def _call_later(serving: Serving, request: Request, aor: str) -> Answer:
+    secure = is_sips(request.message.uri)
     gruu = serving.gruu_of(request.message.uri)
-    found = await serving.bindings.lookup(aor)
-    phones: list[Target] = phones_of(found, serving.clock.unix(), gruu)
+    found, unix = await serving.bindings.lookup(aor), serving.clock.unix()
+    phones: list[Target] = phones_of(found, unix, gruu, secure=secure)
     if phones:
         return _ring(serving, request, phones)
+    if secure and phones_of(found, unix, gruu):
+        return not_allowed(serving.default_domain)
     if request.account is None:
         return _unserved(request) or OwnReply(404)
     return await _nobody(serving, request, aor)

@@ -20,6 +20,7 @@ from offhook.transport.flow import Flow
 from offhook.transport.hops import Hops
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.route_set import bare_uri
+from offhook.transport.secure import as_sips, is_sips
 from offhook.transport.standing import Standing
 
 __all__ = [
@@ -190,7 +191,12 @@ class Branch:
             self._try_hop(503, now)
 
     def next_uri(self) -> str:
-        """The URI that tells where this way leads (RFC 3261 16.6 steps 6 and 7)."""
+        """The URI that leads to the next hop (RFC 3261 16.6 step 6); for a sips Request-URI as if it
+        were sips too (step 7)."""
+        uri = self._route_uri()
+        return as_sips(uri) if is_sips(self.target.uri) else uri
+
+    def _route_uri(self) -> str:
         target = self.target
         if target.next_hop:
             return target.next_hop

@@ -12,6 +12,7 @@ from offhook.proxy.route_token import ORDINARY, STATELESS, TRUNK, End, RouteToke
 from offhook.proxy.target import Edit, Target
 from offhook.transport.flow import WEBSOCKET, Flow
 from offhook.transport.route_set import bare_uri, replace_routes, route_values
+from offhook.transport.secure import is_sips
 
 __all__ = ["RECORD_ROUTED", "Forward", "forward", "record_routes"]
 
@@ -76,13 +77,14 @@ def record_routes(
     key: bytes,
     trunk: bool = False,
     stateless: bool = False,
+    secure: bool = False,
 ) -> list[str]:
     """The Record-Route values for a request that came by `inside` and leaves by `outside`, the
     topmost first.
 
     Two where transport, profile or IP version differ, so that each side sees an address it can
     reach (double Record-Route). `trunk`: one of the ends is a guarded host. `stateless`: the dialog
-    goes on without transactions.
+    goes on without transactions. `secure`: it leaves for a sips URI, or by a Route that is one.
     """
     core = message.core()
     version = TRUNK if trunk else ORDINARY
@@ -90,10 +92,10 @@ def record_routes(
         version = version.replace("0", f"0{STATELESS}")
     token = RouteToken(version, ends[0], ends[1], tag_hash(core.from_tag))
     user = seal(token, core.call_id, key)
-    secure = message.uri[:5].lower() == "sips:"
-    values = [_value(user, outside, secure)]
+    asked = is_sips(message.uri)
+    values = [_value(user, outside, secure or asked)]
     if inside.own != outside.own or inside.transport != outside.transport:
-        values.append(_value(user, inside, secure))
+        values.append(_value(user, inside, asked))
     return values
 
 

@@ -22,6 +22,7 @@ from offhook.message import parse_uri
 from offhook.registrar.binding import Binding
 from offhook.registrar.gruu import Gruus
 from offhook.registrar.registration import ContactRequest, Registration
+from offhook.transport.secure import as_sip
 
 __all__ = ["Update", "change"]
 
@@ -153,8 +154,10 @@ def _replaces(contact: ContactRequest, registration: Registration, binding: Bind
 
 
 def _equal(one: str, other: str) -> bool:
-    """Comparison by RFC 3261 19.1.4. Addresses that differ before their parameters are told apart
+    """Comparison by RFC 3261 19.1.4, where sip and sips are one: the later of both replaces the
+    other (RFC 5630 5.1.1.1). Addresses that differ before their parameters are told apart
     without parsing."""
+    one, other = as_sip(one), as_sip(other)
     if one == other:
         return True
     if "%" not in one and "%" not in other and "[" not in one and "[" not in other:

@@ -24,7 +24,8 @@ __all__ = ["ScriptedPhone"]
 
 
 class ScriptedPhone:
-    """One phone. `script` may be changed at any time; it holds for the next call."""
+    """One phone. `script` may be changed at any time; it holds for the next call. With a sips AoR
+    its Contact is sips too (RFC 5630)."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class ScriptedPhone:
         script: Script | None = None,
     ) -> None:
         self.aor = aor if aor.startswith("sip") else f"sip:{aor}"
+        self._scheme = self.aor.partition(":")[0]
         self.script = script or Script()
         browser = transport in WEBSOCKET
         self.network = VirtualNetwork(wire, address[0], realm=realm, browser=browser)
@@ -55,7 +57,7 @@ class ScriptedPhone:
         self._address = address
         self._transport = transport
         self._proxy = NextHop(transport, proxy[0], proxy[1], literal=True, server_name=proxy[0])
-        self.uri = f"sip:{user}@{self._place()}"
+        self.uri = f"{self._scheme}:{user}@{self._place()}"
         self.contact = f"<{self.uri}>"
         self._registration = self.agent.token()
         self._cseq = 0
@@ -67,7 +69,8 @@ class ScriptedPhone:
             self.agent.sent_by = f"{self.agent.token()}.invalid"
             self.agent.outlet = self._proxy
             return f"{self.agent.sent_by};transport=ws"
-        suffix = "" if self._transport == "UDP" else f";transport={self._transport.lower()}"
+        plain = self._transport == "UDP" or self._scheme == "sips"
+        suffix = "" if plain else f";transport={self._transport.lower()}"
         host, port = self._address
         return f"[{host}]:{port}{suffix}" if ":" in host else f"{host}:{port}{suffix}"
 
@@ -109,7 +112,7 @@ class ScriptedPhone:
             value = f"{value};q={q}"
         headers = [("Contact", value), ("Expires", str(expires)), *headers]
         domain = self.aor.partition("@")[2]
-        message = self._request("REGISTER", f"sip:{domain}", self._registration, headers)
+        message = self._request("REGISTER", f"{self._scheme}:{domain}", self._registration, headers)
         response = await self.transact(message)
         if response is None:
             return 408

@@ -20,8 +20,8 @@ from offhook.exchange import Exchange, Gateway, Profile
 from offhook.exchange.counters import Counters
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.flow_bindings import FlowBindings
-from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.flow_moves import FlowMoves
+from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.handlers import Hook
 from offhook.exchange.keep_alive import KeepAlive
 from offhook.exchange.ping_schedule import KeepAlivePolicy

@@ -91,7 +91,7 @@ def test_a_refresh_replaces_and_takes_over_flow_and_user_agent() -> None:
         ("sip:Alice@h.example", "sip:alice@h.example", False),
         ("sip:alice@h.example:5060", "sip:alice@h.example", False),
         ("sip:alice@[2001:db8::1]", "sip:alice@[2001:DB8:0::1]", True),
-        ("sips:alice@h.example", "sip:alice@h.example", False),
+        ("sips:alice@h.example", "sip:alice@h.example", True),
         ("sip:%00@h.example", "sip:%00%00@h.example", False),
     ],
 )
