@@ -191,8 +191,8 @@ class Branch:
             self._try_hop(503, now)
 
     def next_uri(self) -> str:
-        """The URI that leads to the next hop (RFC 3261 16.6 step 6); for a sips Request-URI as if it
-        were sips too (step 7)."""
+        """The URI that leads to the next hop (RFC 3261 16.6 step 6); for a sips Request-URI as if
+        it were sips too (step 7)."""
         uri = self._route_uri()
         return as_sips(uri) if is_sips(self.target.uri) else uri
 
