@@ -24,6 +24,7 @@ PACKAGES = {
     "linphonec": "linphone-cli",
     "linphonecsh": "linphone-cli",
     "nsenter": "util-linux",
+    "promtool": "prometheus",
     "sipp": "sip-tester",
     "ss": "iproute2",
     "svcrack": "sipvicious",

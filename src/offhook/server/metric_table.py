@@ -69,6 +69,12 @@ def _replies_out(measures: Measures) -> Iterable[Sample]:
             yield (*way, code), count
 
 
+def _large(measures: Measures) -> Iterable[Sample]:
+    for (profile, transport), tally in measures.engine.counters.traffic.tallies.items():
+        if transport == "UDP":
+            yield (profile,), tally.large_out
+
+
 def _code(status: int) -> str:
     """A registered code as it is, any other one as its class."""
     return str(status) if status in REASONS else f"{status // 100}xx"
@@ -84,6 +90,23 @@ def _transactions(measures: Measures) -> Iterable[Sample]:
     yield ("server",), counts.servers
     yield ("client",), counts.clients
     yield ("cancel",), counts.cancels
+
+
+def _failed_handshakes(measures: Measures) -> Iterable[Sample]:
+    counters = measures.network.counters
+    yield ("origin",), counters.websocket_origin_refused
+    yield ("subprotocol",), counters.websocket_subprotocol_refused
+    yield ("http",), counters.websocket_handshake_refused
+    yield ("timeout",), counters.websocket_handshake_timeouts
+
+
+def _broken_frames(measures: Measures) -> Iterable[Sample]:
+    yield ("oversize",), measures.network.counters.websocket_oversize
+    yield ("violation",), measures.network.counters.websocket_violations
+
+
+def _certificates(measures: Measures) -> Iterable[Sample]:
+    return [((own.name,), own.expires) for own in measures.certificates]
 
 
 def _outcomes(measures: Measures) -> Iterable[Sample]:
@@ -143,6 +166,16 @@ COUNTERS = (
         "tm_rcv_retransmissions",
         "Requests that came again and were absorbed.",
         _one(lambda measures: measures.engine.counters.retransmissions),
+    ),
+    Row(
+        "tm_uas_transactions",
+        "Server transactions begun.",
+        _one(lambda measures: measures.engine.transactions.servers_made),
+    ),
+    Row(
+        "tm_uac_transactions",
+        "Client transactions begun.",
+        _one(lambda measures: measures.engine.transactions.clients_made),
     ),
     # authentication, registrations, programs
     Row(
@@ -213,6 +246,12 @@ COUNTERS = (
         _one(lambda measures: measures.network.counters.send_errors),
     ),
     Row(
+        "udp_large_datagrams",
+        "Messages of over 1,300 bytes sent over UDP, which may be fragmented and lost.",
+        _large,
+        ("profile",),
+    ),
+    Row(
         "tcp_rcv_bytes",
         "Bytes received on connections, after decryption.",
         _one(lambda measures: measures.network.counters.stream_bytes_in),
@@ -256,6 +295,18 @@ COUNTERS = (
         "tls_handshake_failures",
         "TLS handshakes of peers that failed.",
         _one(lambda measures: measures.network.counters.handshake_failures),
+    ),
+    Row(
+        "websocket_ws_failed_handshakes",
+        "WebSocket handshakes refused.",
+        _failed_handshakes,
+        ("reason",),
+    ),
+    Row(
+        "websocket_ws_broken",
+        "WebSocket connections closed for what the client sent.",
+        _broken_frames,
+        ("reason",),
     ),
     Row(
         "dns_requests",
@@ -320,6 +371,17 @@ GAUGES = (
         "tm_avoided_destinations",
         "Servers that failed lately and are tried after all others.",
         _one(lambda measures: measures.engine.destinations_in_trouble),
+    ),
+    Row(
+        "core_draining",
+        "1 while new requests are refused because the server is about to end.",
+        _one(lambda measures: measures.engine.draining),
+    ),
+    Row(
+        "tls_certificate_not_after_seconds",
+        "When our certificate expires, Unix time.",
+        _certificates,
+        ("certificate",),
     ),
     Row(
         "tm_inuse_transactions",

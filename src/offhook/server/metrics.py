@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,9 +17,15 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from offhook.server.loop_lag import BOUNDS, LoopLag
 from offhook.server.measures import Measures
 from offhook.server.metric_table import COUNTERS, GAUGES, PREFIX
 from offhook.version import __version__
@@ -68,6 +75,7 @@ class _Server(Collector):
         measures = self._measures()
         if measures is None:
             return
+        yield _lag(measures.lag)
         for row in COUNTERS:
             counter = CounterMetricFamily(f"{PREFIX}{row.name}", row.help, labels=row.labels)
             for labels, value in row.values(measures):
@@ -78,3 +86,11 @@ class _Server(Collector):
             for labels, value in row.values(measures):
                 gauge.add_metric(labels, value)
             yield gauge
+
+
+def _lag(lag: LoopLag) -> Metric:
+    family = HistogramMetricFamily(f"{PREFIX}loop_lag_seconds", "How late timers of the loop were.")
+    total = list(accumulate(lag.counts))
+    names = [*map(str, BOUNDS), "+Inf"]
+    family.add_metric((), list(zip(names, total, strict=True)), lag.seconds)
+    return family

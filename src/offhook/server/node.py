@@ -33,6 +33,7 @@ from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
 from offhook.server.json_value import Json
+from offhook.server.loop_lag import LoopLag
 from offhook.server.measures import Measures
 from offhook.server.policies import make_gateways, make_keep_alive, make_profiles, make_tls
 from offhook.server.rows import binding_row, certificate_row, connection_row, transaction_row
@@ -80,6 +81,7 @@ class Node:
         self._flow_bindings: FlowBindings | None = None
         self._keep_alive: KeepAlive | None = None
         self._counters = ExchangeCounters()
+        self._lag = LoopLag()
         self._bans = Bans()
         self._tasks: list[asyncio.Task[None]] = []
         self.listeners: Sequence[Listener] = ()
@@ -143,6 +145,7 @@ class Node:
 
     def _start_tasks(self) -> None:
         self._tasks.append(asyncio.create_task(self._expire()))
+        self._tasks.append(asyncio.create_task(self._lag.watch()))
         for periodic in self._exchange.handlers.periodic:
             self._tasks.append(asyncio.create_task(_repeat(periodic)))
 
@@ -201,6 +204,8 @@ class Node:
             storage=self._storage,
             exchange=self._counters,
             bans=self._bans,
+            lag=self._lag,
+            certificates=self._tls.certificates,
         )
 
     async def status(self) -> Mapping[str, Json]:

@@ -140,3 +140,23 @@ def test_a_scrape_does_not_look_at_every_binding() -> None:
         assert b"offhook_usrloc_location_contacts 50000.0" in page
 
     run(story, leaks=False)
+
+
+def test_large_messages_and_draining() -> None:
+    async def story(world: World) -> None:
+        alice = await world.registered("alice")
+        await world.registered("bob")
+        long = [("Subject", "x" * 1300)]
+        assert await alice.send("MESSAGE", "sip:bob@example.com", headers=long) == 200
+        metrics = Metrics(world.server.measures)
+        page = Page(metrics)
+        assert page("udp_large_datagrams_total", profile="internal") == 1  # its response is small
+        assert page("core_draining") == 0
+        world.server.engine.drain()
+        assert await alice.send("MESSAGE", "sip:bob@example.com") == 503
+        page = Page(metrics)
+        assert page("core_draining") == page("core_overload_refusals_total") == 1
+        assert page("tm_uas_transactions_total") == 3
+        assert page("tm_uac_transactions_total") == 1
+
+    run(story)
