@@ -6,13 +6,18 @@ Bindings are in memory for the open registrar and in SQLite for the one that cha
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.processes import BenchmarkError, start_pinned, stop, wait_until
+from benchmarks.processes import (
+    BenchmarkError,
+    clean_environment,
+    start_pinned,
+    stop,
+    wait_until,
+)
 from benchmarks.servers import DOMAIN, PASSWORD, Access, Place
 
 __all__ = ["ROOT", "Offhook", "offhook_program"]
@@ -79,7 +84,11 @@ class Offhook:
         command = [*_program(profile), "serve", "--config", str(self._configuration)]
         with self._log_path.open("wb") as log:
             self._process = start_pinned(
-                command, place.core, output=log, folder=place.folder, environment=_environment()
+                command,
+                place.core,
+                output=log,
+                folder=place.folder,
+                environment=clean_environment(),
             )
         self.pid = self._process.pid
         try:
@@ -105,7 +114,7 @@ class Offhook:
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
-            env=_environment(),
+            env=clean_environment(),
             check=False,
         )
         if answer.returncode != 0:
@@ -156,11 +165,6 @@ def _configuration(place: Place, access: Access, listen: Sequence[str], more: st
         authenticate="true" if challenges else "false",
         storage="sqlite:offhook.db" if challenges else "memory:",
     )
-
-
-def _environment() -> dict[str, str]:
-    """Ours without what would change the server's configuration."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
 
 
 def _number(value: object, name: str) -> int | None:
