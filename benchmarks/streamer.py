@@ -192,8 +192,10 @@ class Crowd:
 
     async def _steadily(self, kind: str, rate: float, seconds: float) -> None:
         started = time.monotonic()
-        while (elapsed := time.monotonic() - started) < seconds:
-            for number in range(self._sent, min(int(elapsed * rate), int(seconds * rate))):
+        count = int(seconds * rate)
+        while self._sent < count:
+            due = int((time.monotonic() - started) * rate)
+            for number in range(self._sent, min(due, count)):
                 self._ask(self._phones[number % len(self._phones)], kind)
             await asyncio.sleep(TICK)
 
