@@ -297,6 +297,11 @@ COUNTERS = (
         _one(lambda measures: measures.network.counters.handshake_failures),
     ),
     Row(
+        "tls_certificates_refused",
+        "Certificates of peers that were missing, not valid, or of another name.",
+        _one(lambda measures: measures.network.counters.certificates_refused),
+    ),
+    Row(
         "websocket_ws_failed_handshakes",
         "WebSocket handshakes refused.",
         _failed_handshakes,
