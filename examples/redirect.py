@@ -19,6 +19,4 @@ async def redirect(request: Request) -> Decision:
     bindings = await exchange.location.bindings(request.uri)
     if not bindings:
         return Reply(404)
-    by_preference = sorted(bindings, key=lambda binding: -binding.q)
-    contacts = [f"<{binding.contact}>;q={binding.q / 1000:g}" for binding in by_preference]
-    return Reply(302, headers={"Contact": contacts})
+    return Reply(302, contacts=bindings)

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Generator
+from glob import glob
 
 import pytest
 
@@ -25,13 +26,19 @@ PACKAGES = {
     "linphonecsh": "linphone-cli",
     "nsenter": "util-linux",
     "promtool": "prometheus",
+    "postgres": "postgresql",
     "sipp": "sip-tester",
     "ss": "iproute2",
+    "stun": "stun-client",
     "svcrack": "sipvicious",
     "svmap": "sipvicious",
     "svwar": "sipvicious",
     "tc": "iproute2",
+    "turnutils_natdiscovery": "coturn",
 }
+
+# Where Debian keeps programs that are not in PATH.
+FOLDERS = ("/usr/lib/postgresql/*/bin",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,7 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    missing = [program for program in _programs(item) if shutil.which(program) is None]
+    missing = [program for program in _programs(item) if not _installed(program)]
     if missing:
         item.user_properties += [(MISSING, program) for program in missing]
         pytest.skip(f"needs {', '.join(missing)}")
@@ -92,6 +99,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _programs(item: pytest.Item) -> list[str]:
     return [program for mark in item.iter_markers("interop") for program in mark.args]
+
+
+def _installed(program: str) -> bool:
+    folders = [folder for pattern in FOLDERS for folder in glob(pattern)]
+    path = os.pathsep.join([os.environ.get("PATH", ""), *folders])
+    return shutil.which(program, path=path) is not None
 
 
 def _is_required(item: pytest.Item) -> bool:

@@ -92,4 +92,9 @@ MORE_PARAMETERS: dict[str, str] = {
 }
 
 # Source files that another test shows: path under src/offhook (a folder ends with a slash).
-SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {}
+SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
+    "storage/migrations/": (
+        "tests/unit/storage/test_upgrade.py",
+        "alembic runs them in their order, on a database of version 1 and on an empty one",
+    ),
+}

@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 HEAVY = {
+    "alembic",
     "asyncio",
+    "asyncpg",
     "dns",
     "numpy",
     "prometheus_client",

@@ -1,68 +1,65 @@
-"""examples/edge.py, played: calls through it leave nothing behind."""
+"""The edge proxy of the documents: a phone behind it registers, calls and is called."""
 
 from __future__ import annotations
 
 import asyncio
 
-from offhook.server.program import load_program
-from offhook.testing import ProfileSettings, Script, ServerSettings, Step, World, run
-from tests.architecture.rules import ROOT
+import pytest
 
-EDGE = ServerSettings(profiles={"edge": ProfileSettings(authenticate=False, registrar=False)})
-SERVERS = [f"192.0.2.{number}" for number in (11, 12, 13)]
+from offhook.exchange import Exchange
+from offhook.testing import (
+    ProfileSettings,
+    Script,
+    ScriptedPhone,
+    ServerSettings,
+    SimulatedExchange,
+    Step,
+    World,
+    run,
+)
+from tests.architecture.documents import blocks
+
+PROGRAM = next(block for block in blocks("python") if "edge = Exchange()" in block.text)
+EDGE = ServerSettings(
+    domains=("edge.example.net",),
+    profiles={
+        "phones": ProfileSettings(
+            ("udp:192.0.2.11:5060", "tcp:192.0.2.11:5060"), authenticate=False, registrar=False
+        )
+    },
+    accounts={},
+)
 
 
-def test_calls_pass_without_a_transaction() -> None:
+@pytest.mark.parametrize("transport", ["UDP", "TCP"])
+def test_a_phone_behind_the_edge_calls_and_is_called(transport: str) -> None:
+    names: dict[str, Exchange] = {}
+    text = PROGRAM.text.replace("registrar.example.com", "192.0.2.1")
+    exec(compile(text, PROGRAM.place, "exec"), names)
+
     async def story(world: World) -> None:
-        script = Script((Step(0.1, 180), Step(0.3, 200)))
-        inside = [
-            await world.phone(f"server{number}", address=(host, 5060), script=script)
-            for number, host in enumerate(SERVERS)
-        ]
-        alice = await world.phone("alice@elsewhere.example")
-        for user in ("bob", "bob", "carol", "dave", "erin", "frank"):
-            call = await alice.call(f"{user}@example.com")
-            assert (call.status, call.provisionals) == (200, [180])
-            counts = world.server.engine.transactions.counts()
-            assert (counts.servers, counts.clients) == (0, 0)
-            assert await call.hang_up() == 200
-        takers = [len(server.incoming) for server in inside]
-        assert sum(takers) == 6
-        assert takers.count(0) < 2  # the users are spread
-
-    run(story, load_program(str(ROOT / "examples" / "edge.py")), settings=EDGE)
-
-
-def test_a_caller_who_gives_up() -> None:
-    async def story(world: World) -> None:
-        inside = [
-            await world.phone(
-                f"server{number}", address=(host, 5060), script=Script((Step(0.1, 180),))
-            )
-            for number, host in enumerate(SERVERS)
-        ]
-        alice = await world.phone("alice@elsewhere.example")
-        call = alice.dial("bob@example.com")
-        await call.ringing()
-        call.cancel()
-        assert await call.final() == 487
-        await asyncio.sleep(1)
-        assert [each.cancelled for server in inside for each in server.incoming] == [True]
-        counts = world.server.engine.transactions.counts()
-        assert (counts.servers, counts.clients) == (0, 0)
-
-    run(story, load_program(str(ROOT / "examples" / "edge.py")), settings=EDGE, loss=0.0)
-
-
-def test_copies_pass_where_packets_are_lost() -> None:
-    async def story(world: World) -> None:
-        script = Script((Step(0.1, 180), Step(0.3, 200)))
-        for number, host in enumerate(SERVERS):
-            await world.phone(f"server{number}", address=(host, 5060), script=script)
-        alice = await world.phone("alice@elsewhere.example")
-        for number in range(20):
-            call = await alice.call(f"user{number}@example.com")
+        edge = SimulatedExchange(world.wire, names["edge"], EDGE)
+        await edge.start()
+        script = Script((Step(0.1, 180), Step(0.2, 200)))
+        alice = await world.registered("alice", script=script)
+        bob = ScriptedPhone(
+            world.wire,
+            ("198.51.100.20", 5060),
+            "bob@example.com",
+            proxy=("192.0.2.11", 5060),
+            password="bob-secret",
+            transport=transport,
+            script=script,
+        )
+        world.phones.append(bob)
+        await bob.start()
+        assert await bob.register() == 200
+        for caller, callee in ((alice, bob), (bob, alice)):
+            call = await caller.call(callee.aor)
             assert call.status == 200
-            assert await call.hang_up() == 200
+            await asyncio.sleep(1)
+            assert await callee.incoming[-1].hang_up() == 200
+        assert edge.failures == []
+        await edge.stop()
 
-    run(story, load_program(str(ROOT / "examples" / "edge.py")), settings=EDGE, loss=0.1, seed=3)
+    run(story)

@@ -252,3 +252,21 @@ def test_a_page_of_a_foreign_site_is_refused(
         line = server.wait_for(r'"event": "websocket_refused"', after=before).string
         assert f'"origin": "http://{LOOPBACK}:{place.site}"' in line
         assert not phone.page.evaluate("phone.state.connected")
+
+
+@pytest.mark.parametrize("transport", ["wss"])
+def test_pages_come_back_by_themselves_after_a_restart(
+    place: Place, pair: tuple[WebPhone, WebPhone], matrix: Matrix, transport: str
+) -> None:
+    caller, callee = pair
+    with matrix.cell("restart of the server", transport, "jssip"):
+        assert place.exchange.stop() == 0
+        for phone in pair:
+            phone.wait_disconnected()
+        place.exchange.start()
+        for phone in pair:
+            phone.wait_registered()
+        ring(caller, callee)
+        callee.answer()
+        caller.wait_established()
+        caller.wait_heard(CALLEE_TONE)

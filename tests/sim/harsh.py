@@ -116,7 +116,7 @@ class Play:
             self.boxes.append(box)
         phone = await self.world.phone(
             name,
-            transport=random.choice(["UDP", "UDP", "TCP", "TLS"]),
+            transport=random.choice(["UDP", "UDP", "UDP", "TCP", "TLS", "WS", "WSS"]),
             realm=realm,
             address=address,
             script=script(random),

@@ -16,6 +16,7 @@ __all__ = ["play"]
 
 LOSS, DUPLICATE, DELAY = 0.05, 0.05, (0.005, 0.3)
 RING = 8.0
+TRANSPORTS = ("UDP", "UDP", "UDP", "WS", "WSS")  # nothing is lost on the last two, only late
 
 
 def program(kind: str) -> Exchange:
@@ -69,9 +70,14 @@ def play(seed: int) -> int:
 
 
 async def _story(world: World, random: Random) -> None:
-    alice = await world.registered("alice")
+    alice = await world.registered("alice", transport=random.choice(TRANSPORTS))
     bobs = [
-        await world.registered("bob", script=script(random), q=random.choice(["", "0.5"]))
+        await world.registered(
+            "bob",
+            transport=random.choice(TRANSPORTS),
+            script=script(random),
+            q=random.choice(["", "0.5"]),
+        )
         for _ in range(random.randint(1, 3))
     ]
     call = alice.dial("bob@example.com")

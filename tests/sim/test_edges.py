@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
 
 from offhook.exchange import Exchange, Fork, Request, Target
+from offhook.registrar import RegistrarPolicy
 from offhook.testing import (
     ProfileSettings,
     Script,
@@ -197,5 +199,62 @@ def test_the_path_of_one_phone_lends_nobody_the_edge() -> None:
         assert [each.uri for each in bob.requests] == [far]
         for server in (outer, inner):
             await server.stop()
+
+    run(story, delay=DELAY)
+
+
+@pytest.mark.rfc("3608", "5")
+def test_requests_by_a_service_route_go_through_the_edge_to_where_it_says() -> None:
+    """The edge follows the Route that the phone was told; nobody needs a next hop."""
+
+    async def story(world: World) -> None:
+        program = Exchange()
+
+        @program.request()
+        def onward(request: Request) -> Fork:
+            registering = Target(request.message.uri, next_hop=f"sip:{REGISTRAR};transport=tcp")
+            return request.fork(registering if request.method == "REGISTER" else request.uri)
+
+        profile = ProfileSettings(("udp:192.0.2.11:5060",), authenticate=False, registrar=False)
+        profile = replace(profile, listen=("udp:192.0.2.11:5060", "tcp:192.0.2.11:5060"))
+        settings = ServerSettings(domains=("edge.test",), profiles={"edge": profile}, accounts={})
+        server = SimulatedExchange(world.wire, program, settings)
+        await server.start()
+        alice = await world.registered("alice", script=QUICK)
+        bob = behind(world, "bob", "192.0.2.11", 20)
+        await bob.start()
+        assert await bob.register() == 200
+        told = next(
+            packet.data
+            for packet in reversed(world.wire.packets)
+            if b"Service-Route" in packet.data
+        )
+        assert b"Service-Route: <sip:192.0.2.1:5060;transport=tcp;lr>" in told
+        routes = ["<sip:192.0.2.11;lr>", f"<sip:{REGISTRAR}:5060;transport=tcp;lr>"]
+        call = bob.dial("alice@example.com", headers=[("Route", value) for value in routes])
+        assert await call.final() == 200
+        await asyncio.sleep(1)
+        assert await alice.incoming[0].hang_up() == 200
+        assert call.dialog.ended == "them"
+        await server.stop()
+
+    policy = RegistrarPolicy(service_route=(f"sip:{REGISTRAR}:5060;transport=tcp;lr",))
+    settings = ServerSettings(profiles={"internal": ProfileSettings(policy=policy)})
+    run(story, delay=DELAY, settings=settings)
+
+
+@pytest.mark.rfc("5626", "4.4")
+@pytest.mark.parametrize("transport", ["UDP", "TCP"])
+def test_a_phone_that_uses_outbound_and_falls_silent_is_given_up(transport: str) -> None:
+    async def story(world: World) -> None:
+        bob = await world.phone("bob", transport=transport, script=QUICK)
+        contact = f'{bob.contact};reg-id=1;+sip.instance="{INSTANCE}"'
+        headers = [("Supported", "outbound, path")]
+        assert await bob.register(contact=contact, headers=headers) == 200
+        await asyncio.sleep(55 if transport == "UDP" else 140)
+        assert len(world.server.bindings_of(BOB)) == 1
+        await asyncio.sleep(30)
+        assert world.server.bindings_of(BOB) == []
+        assert world.server.network.connections() == []
 
     run(story, delay=DELAY)

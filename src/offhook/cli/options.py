@@ -33,7 +33,10 @@ ConfigFile = Annotated[
 Database = Annotated[
     str | None,
     typer.Option(
-        "--db", metavar="URL", help="The database, over storage.url: sqlite:FILE or memory:."
+        "--db",
+        metavar="URL",
+        help="The database, over storage.url."
+        " sqlite:FILE, postgresql://USER@HOST/DATABASE or memory:.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

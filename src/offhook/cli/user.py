@@ -17,8 +17,8 @@ from offhook.cli.options import ConfigFile, Database, Json, configuration
 from offhook.cli.output import show
 from offhook.cli.passwords import password_from
 from offhook.errors import ConfigurationError, UsageError
+from offhook.server.database import open_configured_accounts
 from offhook.server.schema import Config
-from offhook.storage.opening import open_storage
 from offhook.storage.protocols import Account, AccountStore
 
 __all__ = ["attach"]
@@ -26,7 +26,6 @@ __all__ = ["attach"]
 T = TypeVar("T")
 
 LONGEST_LINE = 1024  # characters of one line of an import
-STEP = 10_000  # accounts of an import between two lines of progress
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME@DOMAIN", help="The account.", show_default=False)
@@ -135,15 +134,12 @@ def import_accounts(
     config: ConfigFile = None,
     db: Database = None,
 ) -> None:
-    """Add or replace many accounts: all lines are read before the first one is stored."""
+    """Add or replace many accounts: all of them or, if a line is wrong, none."""
     loaded = _configuration(config, db)
     new = _read_accounts(file, loaded, any_domain=any_domain)
 
     async def work(accounts: AccountStore) -> None:
-        for count, account in enumerate(new, 1):
-            await accounts.put(account)
-            if count % STEP == 0:
-                print(f"{count} of {len(new)}", file=sys.stderr)
+        await accounts.put_all(new)
 
     _with_accounts(loaded, work)
     print(f"{len(new)} accounts imported")
@@ -166,7 +162,7 @@ def _with_accounts(config: Config, work: Callable[[AccountStore], Awaitable[T]])
     """Open the database, do the work, close it again."""
 
     async def run() -> T:
-        storage = await open_storage(config.storage.url)
+        storage = await open_configured_accounts(config)
         try:
             return await work(storage.accounts)
         finally:

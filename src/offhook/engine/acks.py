@@ -15,6 +15,7 @@ from offhook.transport.flow import Flow
 from offhook.transport.hops import Hops
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.route_set import bare_uri
+from offhook.transport.secure import as_sips, carries, downgraded, is_sips
 
 __all__ = ["StatelessForward"]
 
@@ -41,6 +42,8 @@ class StatelessForward:
         if target.by_flow:
             return
         route = bare_uri(target.path[0]) if target.path else self._incoming.next_route
+        if is_sips(target.uri):
+            route = as_sips(route)  # RFC 3261 16.6 step 7
         try:
             hop = next_hop_of(route or target.uri)
         except UriError:
@@ -61,8 +64,12 @@ class StatelessForward:
             incoming.next_route,
         )
         branch = self._parts.identifiers.stateless_branch(incoming.core)
-        data = forward(shared, self._target, flow.via + branch, ())
-        self._parts.actions.append(Send(flow, data))
+        self._send(flow, forward(shared, self._target, flow.via + branch, ()))
+
+    def _send(self, flow: Flow, data: bytes) -> None:
+        """Nobody is told if it would leave insecurely (RFC 5630 5.3)."""
+        if carries(flow, data) and not downgraded(self._incoming.message.uri, data):
+            self._parts.actions.append(Send(flow, data))
 
     def way_failed(self, status: int, now: float) -> None:
         """The next hop, if there is one."""

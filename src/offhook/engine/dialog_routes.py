@@ -25,6 +25,7 @@ from offhook.transport.route_set import (
     route_values,
     split_route_uri,
 )
+from offhook.transport.via import default_port
 
 __all__ = ["DialogRoutes", "dialog_target", "edge_target", "learn_own"]
 
@@ -47,6 +48,9 @@ class DialogRoutes:
     def add_own(self, host: str, port: int) -> None:
         """A host and port that Via and Record-Route of ours show."""
         self._own.add((host.lower(), port))
+        if port == default_port("WSS"):
+            # pages write sip:HOST;transport=ws for wss://HOST too, which means another port
+            self._own.add((host.lower(), default_port("WS")))
         self._at_us.clear()
 
     def is_own(self, host: str, port: int) -> bool:

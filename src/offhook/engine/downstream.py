@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from offhook.engine.identities import asserts, hiding
 from offhook.engine.incoming import Incoming
 from offhook.engine.large import LARGEST_DATAGRAM, StreamPeers, Upgrade
 from offhook.engine.parts import Parts
@@ -26,7 +27,8 @@ from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.private import behind_translation
-from offhook.transport.route_set import bare_uri, split_route_uri
+from offhook.transport.route_set import bare_uri, is_relayed, split_route_uri
+from offhook.transport.secure import carries, downgraded, is_sips
 
 __all__ = ["DownstreamSide", "new_path", "new_routes"]
 
@@ -80,6 +82,12 @@ class DownstreamSide:
         except OffhookError as error:  # an edit of the program failed, or broke the message
             branch.end(error.status if isinstance(error, PeerError) else 500, None, now)
             return
+        if downgraded(incoming.message.uri, data):
+            branch.end(480, None, now)  # RFC 5630 5.3
+            return
+        if not carries(flow, data):
+            branch.way_failed(480, now)
+            return
         if len(data) > LARGEST_DATAGRAM and not flow.reliable:
             if by_stream and self._may_use_stream(incoming, branch, flow, now):
                 self._upgrade(branch, flow, now)
@@ -127,12 +135,16 @@ class DownstreamSide:
 
     def _request(self, incoming: Incoming, branch: Branch, flow: Flow, name: str) -> bytes:
         message = incoming.message
+        edit = branch.fork.request.branch
+        if asserts(message):
+            edit = hiding(message, flow, self._parts.settings.guarded, edit)
         shared = Forward(
             message,
             incoming.core.max_forwards,
             incoming.drop_routes,
             incoming.next_route,
-            branch.fork.request.branch,
+            edit,
+            branch.breadth,
         )
         routes: list[str] = []
         if not incoming.core.to_tag and message.method in RECORD_ROUTED:
@@ -277,6 +289,7 @@ def new_routes(
 ) -> list[str]:
     """The Record-Route values of a request that makes a dialog and leaves by `flow`."""
     guarded = settings.guarded
+    first = bare_uri(target.path[0]) if target.path else incoming.next_route
     return record_routes(
         incoming.message,
         incoming.flow,
@@ -285,6 +298,7 @@ def new_routes(
         key=settings.key,
         trunk=guarded is not None and is_trunk(guarded, incoming.flow, flow, target.uri),
         stateless=stateless,
+        secure=is_sips(target.uri) or is_sips(first),
     )
 
 
@@ -297,11 +311,11 @@ def is_trunk(guarded: Callable[[str, int], bool], inside: Flow, outside: Flow, u
 
 
 def caller_end(incoming: Incoming) -> End:
-    """How the caller is reached later: by its connection, or by its source if its Contact does not
-    lead back."""
-    flow = incoming.flow
+    """How the caller is reached later: by its connection, or by its source if its Contact, or the
+    proxy in front of it, does not lead back. What another proxy wrote is left alone otherwise."""
+    flow, message = incoming.flow, incoming.message
     if flow.reliable or behind_translation(
-        incoming.core, flow, lambda: _contact_host(incoming.message)
+        incoming.core, flow, lambda: _host_back(message), relayed=is_relayed(message)
     ):
         return End(flow.profile, flow.name)
     return End(flow.profile)
@@ -314,12 +328,14 @@ def callee_end(target: Target, flow: Flow) -> End:
     return End(flow.profile)
 
 
-def _contact_host(message: Message) -> str:
-    contact = message.get("contact")
-    if contact is None:
+def _host_back(message: Message) -> str:
+    """The host that requests to the sender go to: of the topmost Record-Route, or of the
+    Contact."""
+    value = message.get("record-route") or message.get("contact")
+    if value is None:
         return ""
     try:
-        parts = split_route_uri(bare_uri(contact))
+        parts = split_route_uri(bare_uri(value))
     except PeerError:
         return ""
     return parts.host if parts is not None else ""

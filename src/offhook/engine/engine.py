@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from offhook.engine.acks import StatelessForward
-from offhook.engine.actions import Action
+from offhook.engine.actions import Action, Close
 from offhook.engine.dialog_routes import DialogRoutes, learn_own
 from offhook.engine.events import Event, FlowLost
+from offhook.engine.flow_watch import FlowWatch
 from offhook.engine.forks import Forks
 from offhook.engine.identifiers import Identifiers
 from offhook.engine.incoming import Incoming, OwnReply
@@ -65,6 +66,7 @@ class Engine:
         self._forks = Forks(parts, self._upstream)
         self._routes = DialogRoutes(settings)
         self._streams = Streams(parts)
+        self._watch = FlowWatch(parts)
         self._origination = Origination(parts)
         keeper.join(parts, self._upstream, self._forks)
         self._receiver = Receiver(
@@ -73,6 +75,7 @@ class Engine:
             self._forks,
             routes=self._routes,
             streams=self._streams,
+            watch=self._watch,
             origination=self._origination,
         )
 
@@ -102,6 +105,7 @@ class Engine:
     def flow_lost(self, flow: Flow, reason: str, now: float) -> None:
         """A connection ended."""
         self._streams.lose(flow)
+        self._watch.forget(flow)
         for machine in self._parts.ways.lose(flow):
             self._keeper.client_failed(machine, now)
         self._parts.events.append(FlowLost(flow, reason))
@@ -117,6 +121,8 @@ class Engine:
                 failed.append(machine)
         for machine in failed:
             self._keeper.client_failed(machine, now)
+        if self._watch.forget(flow):  # RFC 5626 7: what is bound to it goes with it
+            self._parts.events.append(FlowLost(flow, "unreachable"))
 
     def advance(self, now: float) -> None:
         """Time has passed."""
@@ -261,6 +267,23 @@ class Engine:
         comes back."""
         self._origination.keep_open(profile, flow, now)
 
+    def keep_flow(self, flow: Flow, patience: float, now: float) -> None:
+        """Its phone has promised to send something more often than every `patience` seconds: give
+        the flow up when it does not (RFC 5626 4.4). It is then reported by FlowLost."""
+        self._watch.keep(flow, patience, now)
+
+    def release_flow(self, flow: Flow) -> None:
+        """It is not timed any more."""
+        self._watch.forget(flow)
+
+    def close_idle(self, name: str) -> bool:
+        """Close a connection that nothing waits for an answer on; True if it was open and idle."""
+        flow = self._parts.ways.idle(name)
+        if flow is None:
+            return False
+        self._parts.actions.append(Close(flow))
+        return True
+
     def drain(self) -> None:
         """From now on new requests get 503; what runs goes on."""
         self._receiver.draining = True
@@ -288,8 +311,8 @@ class Engine:
 
     @property
     def pending(self) -> int:
-        """Timers set and ways awaited: 0 when everything has ended."""
-        return len(self._timers) + self._parts.ways.waiting
+        """Timers set and ways awaited: 0 when everything has ended but flows that are kept."""
+        return len(self._timers) - self._watch.timers + self._parts.ways.waiting
 
     @property
     def destinations_in_trouble(self) -> int:
@@ -299,6 +322,11 @@ class Engine:
     def connections(self) -> Sequence[Flow]:
         """The open connections."""
         return self._parts.ways.connections()
+
+    def flow_moved(self, old: str, new: str) -> None:
+        """A phone that was reached by the datagram flow `old` is reached by `new` from now on; the
+        same name twice: it is there."""
+        self._parts.ways.moved.move(old, new)
 
     def flow_alive(self, name: str) -> bool:
         """False for the name of a connection that is gone."""

@@ -11,6 +11,7 @@ from offhook.engine.incoming import Incoming
 from offhook.message.message import Message
 from offhook.message.status import reason_for
 from offhook.proxy.branch import Branch
+from offhook.proxy.breadth import breadth_of
 from offhook.proxy.loop import loop_hash
 from offhook.proxy.response_context import Fork, ResponseContext
 from offhook.proxy.target import ForkRequest, Outcome
@@ -35,7 +36,11 @@ class Forks(DownstreamSide):
             if not incoming.loop_hash:
                 incoming.loop_hash = loop_hash(incoming.message, incoming.core)
             context = incoming.context = ResponseContext(
-                self, incoming, invite=incoming.invite, next_route=incoming.next_route
+                self,
+                incoming,
+                invite=incoming.invite,
+                next_route=incoming.next_route,
+                breadth=breadth_of(incoming.message),
             )
             if incoming.cancelled:
                 context.cancel(incoming.cancel_reason, now)

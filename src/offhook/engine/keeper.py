@@ -10,7 +10,7 @@ from offhook.engine.parts import Parts
 from offhook.engine.upstream import UpstreamSide
 from offhook.proxy.branch import Branch
 from offhook.transaction.owner import ClientTransaction, ServerTransaction, Transaction
-from offhook.transport.flow import Flow
+from offhook.transport.flow import WEBSOCKET, Flow
 
 __all__ = ["Keeper"]
 
@@ -73,6 +73,8 @@ class Keeper:
         user = machine.user
         current = isinstance(user, Branch) and user.transaction is machine
         machine.send_failed(now)
+        if not machine.answered and machine.flow.transport in WEBSOCKET:
+            machine.abandon(now)  # the page is gone, and its calls with it
         if not machine.answered:
             return  # an INVITE that rings: its final response may come by another connection
         if isinstance(user, Branch):

@@ -17,6 +17,7 @@ from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import Flow
 from offhook.transport.hops import Hops
 from offhook.transport.next_hop import NextHop, next_hop_of
+from offhook.transport.secure import as_sips, carries, is_sips
 
 __all__ = ["Origination"]
 
@@ -32,7 +33,7 @@ class Origination:
 
     def start(self, outgoing: Outgoing, next_uri: str, now: float) -> None:
         """Find the way of a request. Raises UriError if its URI names none."""
-        hop = next_hop_of(next_uri)
+        hop = next_hop_of(as_sips(next_uri) if is_sips(outgoing.request.uri) else next_uri)
         if hop.literal:
             self.reach_outgoing(outgoing, hop, now)
         else:
@@ -76,6 +77,9 @@ class Origination:
         message = outgoing.request.copy()
         message.insert("via", f"{flow.via}{name};rport")
         data = message.to_bytes()
+        if not carries(flow, data):
+            outgoing.way_failed(503, now)  # RFC 5630: never but over TLS
+            return
         make = ClientInvite if message.method == "INVITE" else ClientNonInvite
         machine: ClientTransaction = make(name, flow, data, parts.timers, parts.owner, now)
         machine.user = outgoing

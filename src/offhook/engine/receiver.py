@@ -8,7 +8,9 @@ from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Close, Send
 from offhook.engine.dialog_routes import DialogRoutes, dialog_target, edge_target, learn_own
 from offhook.engine.events import AckReceived, Cancelled, RequestReceived
+from offhook.engine.flow_watch import FlowWatch
 from offhook.engine.forks import Forks
+from offhook.engine.identities import asserts, believe
 from offhook.engine.incoming import Incoming
 from offhook.engine.origination import Origination
 from offhook.engine.outgoing import Outgoing
@@ -23,12 +25,14 @@ from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.message.status import reason_for
 from offhook.message.validate import Fault, Role, validate, validate_relayed
+from offhook.proxy.breadth import breadth_of
 from offhook.proxy.loop import loop_hash, looped
 from offhook.proxy.target import ForkRequest
 from offhook.transaction.client_invite import ClientInvite
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.table import server_key
-from offhook.transport.flow import Flow
+from offhook.transport.flow import SECURE, Flow
+from offhook.transport.secure import is_sips
 from offhook.transport.stun import FIRST_OF_SIP, answer, looks_like_stun, read_binding, refuse
 from offhook.transport.via import stamp
 
@@ -51,6 +55,7 @@ class Receiver:
         *,
         routes: DialogRoutes,
         streams: Streams,
+        watch: FlowWatch,
         origination: Origination,
     ) -> None:
         self._parts = parts
@@ -60,17 +65,24 @@ class Receiver:
         self._forks = forks
         self._routes = routes
         self._streams = streams
+        self._watch = watch
+        self._watched = watch.flows
         self._origination = origination
         self._hit: set[tuple[str, int]] = set()  # local addresses seen
+        self._moved = parts.ways.moved
         self.draining = False
         # ACK and CANCEL, if the application wants to see those of no transaction of ours
         self.unmatched: frozenset[str] = frozenset()
 
     def receive(self, flow: Flow, data: bytes, now: float) -> None:
         """A datagram, or the next octets of a connection."""
+        if self._watched:
+            self._watch.heard(flow, now)
         if flow.reliable:
             self._stream(flow, data, now)
             return
+        if self._moved:
+            self._moved.heard(flow.name)
         if flow.local not in self._hit:
             self._hit.add(flow.local)
             learn_own(self._routes, flow)
@@ -109,6 +121,8 @@ class Receiver:
         except MessageError:
             self._counters.malformed += 1
             return
+        if asserts(message):
+            believe(message, flow, self._parts.settings.guarded)
         if not message.is_request:
             self._response(message, flow, now)
             return
@@ -190,12 +204,22 @@ class Receiver:
             self._forks.fork(incoming, ForkRequest(((target,),), decides=True), now)
 
     def _proxy_checks(self, incoming: Incoming, now: float) -> bool:
-        """Max-Forwards and loops (RFC 3261 16.3 steps 3 and 4); what is for us is let through."""
+        """Max-Forwards, loops (RFC 3261 16.3 steps 3 and 4) and the promise of sips; what is for us
+        is let through."""
         core = incoming.core
         message = incoming.message
+        if _in_the_clear(incoming):
+            self._refuse(incoming, Fault(403, "SIPS Needs TLS"), now)  # RFC 3261 26.2.2
+            return False
         if core.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
             self._refuse(incoming, Fault(483, reason_for(483)), now)
             return False
+        if "max-breadth" in message.index:
+            try:
+                breadth_of(message)
+            except MessageError as error:
+                self._refuse(incoming, Fault(error.status, error.reason), now)
+                return False
         vias = message.get_all("via")
         if len(vias) > 1 or "," in vias[0]:
             incoming.loop_hash = loop_hash(message, core)
@@ -274,6 +298,7 @@ class Receiver:
         shown = not known and "ACK" in self.unmatched
         stray = not known and (self._is_ours(core) or not (at_us or shown))
         stray = stray or not self._routes.allowed(incoming)
+        stray = stray or _in_the_clear(incoming)
         if stray or core.max_forwards <= 0 or validate(message, Role.PROXY) is not None:
             self._counters.stray_acks += 1
         elif shown:
@@ -312,3 +337,11 @@ class Receiver:
             self._forks.response(machine, message, now)
         else:
             machine.response(message.status, now)  # of a CANCEL
+
+
+def _in_the_clear(incoming: Incoming) -> bool:
+    """True for a request to a sips URI that did not come over TLS. Let through are those of a
+    dialog that we routed as sip, which a phone gave its sips Contact in."""
+    if not is_sips(incoming.message.uri) or incoming.flow.transport in SECURE:
+        return False
+    return incoming.token is None or is_sips(incoming.core.route)

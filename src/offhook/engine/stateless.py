@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Open, Send
 from offhook.engine.downstream import new_path, new_routes
+from offhook.engine.identities import asserts, hiding, without_asserted
 from offhook.engine.parts import Parts
 from offhook.errors import MessageError
 from offhook.message.core import response_key
@@ -38,6 +39,8 @@ class StatelessRelay(StatelessForward):
         incoming, parts, target = self._incoming, self._parts, self._target
         message, core = incoming.message, incoming.core
         shared = Forward(message, core.max_forwards, incoming.drop_routes, incoming.next_route)
+        if asserts(message):
+            shared.edit = hiding(message, flow, parts.settings.guarded, None)
         routes: list[str] = []
         if not core.to_tag and message.method in RECORD_ROUTED:
             routes = new_routes(parts.settings, incoming, target, flow, stateless=True)
@@ -51,8 +54,7 @@ class StatelessRelay(StatelessForward):
             loop_hash=incoming.loop_hash or loop_hash(message, core),
         )
         parts.counters.stateless += 1
-        data = forward(shared, target, flow.via + branch, routes, path=path)
-        parts.actions.append(Send(flow, data))
+        self._send(flow, forward(shared, target, flow.via + branch, routes, path=path))
 
 
 def return_response(parts: Parts, response: Message, now: float) -> bool:
@@ -99,7 +101,10 @@ class _WayBack:
 
     def flow_ready(self, flow: Flow, _now: float) -> None:
         """Send it."""
-        self._parts.actions.append(Send(flow, self._response.pop_via()))
+        response = self._response
+        if asserts(response):
+            response = without_asserted(response, flow, self._parts.settings.guarded)
+        self._parts.actions.append(Send(flow, response.pop_via()))
 
     def way_failed(self, _status: int, _now: float) -> None:
         """Nobody is there: the client's timers tell it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from offhook.transport.flow import Flow
 
-__all__ = ["LARGE", "METHODS", "OTHER", "Tallies", "Tally", "Traffic"]
+__all__ = ["METHODS", "OTHER", "Tallies", "Tally", "Traffic"]
 
 METHODS = frozenset(
     {
@@ -30,7 +30,6 @@ METHODS = frozenset(
     }
 )
 OTHER = "other"
-LARGE = 1300  # octets: a datagram beyond may be fragmented on its way
 
 _LONGEST_METHOD = max(map(len, METHODS))
 _WORDS = {method.encode(): method for method in METHODS}
@@ -40,14 +39,13 @@ class Tally:
     """One profile over one transport. Responses that came are counted by method and status, those
     that left by the three digits."""
 
-    __slots__ = ("large_out", "replies_in", "replies_out", "requests_in", "requests_out")
+    __slots__ = ("replies_in", "replies_out", "requests_in", "requests_out")
 
     def __init__(self) -> None:
         self.requests_in = dict.fromkeys([*sorted(METHODS), OTHER], 0)
         self.requests_out = dict.fromkeys([*sorted(METHODS), OTHER], 0)
         self.replies_in: dict[tuple[str, int], int] = {}
         self.replies_out: dict[bytes, int] = {}
-        self.large_out = 0
 
 
 class Tallies(dict[tuple[str, str], Tally]):
@@ -80,8 +78,6 @@ class Traffic:
     def sent(self, flow: Flow, data: bytes) -> None:
         """A message left, a retransmission too."""
         tally = self.tallies[flow.profile, flow.transport]
-        if len(data) > LARGE:
-            tally.large_out += 1
         if data[:8] == b"SIP/2.0 ":
             code = data[8:11]
             replies = tally.replies_out

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from offhook.engine.actions import Open, Send
+from offhook.engine.actions import Send
+from offhook.engine.identities import asserts, without_asserted
 from offhook.engine.incoming import Incoming
 from offhook.engine.parts import Parts
+from offhook.engine.way_back import WayBack
 from offhook.message.message import Message
 from offhook.message.status import reason_for
 from offhook.proxy.response_context import ResponseContext
 from offhook.proxy.target import Outcome
 from offhook.transaction.server_invite import ServerInvite
 from offhook.transaction.server_non_invite import ServerNonInvite
-from offhook.transport.flow import WEBSOCKET, Address, Flow
-from offhook.transport.next_hop import NextHop
-from offhook.transport.via import default_port, response_address
+from offhook.transport.flow import WEBSOCKET, Flow
+from offhook.transport.via import response_address
 
 __all__ = ["Headers", "UpstreamSide"]
 
@@ -82,6 +83,9 @@ class UpstreamSide:
 
     def relay(self, incoming: Incoming, response: Message, now: float) -> None:
         """A response of a branch, our Via taken off (RFC 3261 16.7 step 3)."""
+        if asserts(response):
+            guarded = self._parts.settings.guarded
+            response = without_asserted(response, incoming.reply_flow, guarded)
         self._respond(incoming, response.status, response.pop_via(), now)
 
     def answer(self, context: ResponseContext, outcome: Outcome, now: float) -> None:
@@ -99,7 +103,8 @@ class UpstreamSide:
         if response is None or outcome.status == 503:
             # RFC 3261 16.7 step 6: a 503 of the next hop would say that we are the overloaded one
             status = 500 if outcome.status == 503 else outcome.status
-            self.reply(incoming, status, "" if status == 500 else outcome.reason, now)
+            reason = "" if status == 500 else outcome.reason
+            self.reply(incoming, status, reason, now, headers=_retry_after(response))
             return
         if outcome.challenges:
             response = response.copy()
@@ -121,40 +126,10 @@ class UpstreamSide:
             return
         if flow.transport in WEBSOCKET:
             return  # nobody can connect to such a client (RFC 7118 5.3)
-        address = _sent_by(flow, data)
-        if address is not None:
-            request = Open(0, flow.profile, flow.transport, address)
-            parts.ways.open(_Parcel(parts, data), request, 0.0)
+        WayBack(parts, data, flow, draw=parts.identifiers.draws(flow.name, "")).start(0.0)
 
 
-class _Parcel:
-    """A response that waits for a new connection."""
-
-    __slots__ = ("_data", "_parts")
-
-    def __init__(self, parts: Parts, data: bytes) -> None:
-        self._parts = parts
-        self._data = data
-
-    def flow_ready(self, flow: Flow, _now: float) -> None:
-        self._parts.actions.append(Send(flow, self._data))
-
-    def way_failed(self, _status: int, _now: float) -> None:
-        """Nobody is there: the client's timers tell it."""
-
-    def resolved(self, hops: Sequence[NextHop], now: float) -> None:
-        """Never asked: the source address is a literal one."""
-
-
-def _sent_by(flow: Flow, data: bytes) -> Address | None:
-    from_head = data.partition(b"\r\n\r\n")[0]
-    for line in from_head.split(b"\r\n")[1:]:
-        if line[:4].lower() == b"via:":
-            sent_by = line[4:].split(b";")[0].split()[-1].decode("utf-8", "surrogateescape")
-            tail = sent_by.rpartition("]")[2] if sent_by.startswith("[") else sent_by
-            port = tail.rpartition(":")[2] if ":" in tail else ""
-            number = (
-                int(port) if port.isascii() and port.isdigit() else default_port(flow.transport)
-            )
-            return (flow.remote[0], number) if 0 < number < 65536 else None
-    return None
+def _retry_after(response: Message | None) -> Headers:
+    """When a 503 said to come again, which its 500 may say too (RFC 3261 21.5.1)."""
+    value = response.get("retry-after") if response is not None else None
+    return () if value is None else (("Retry-After", value),)

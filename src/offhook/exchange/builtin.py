@@ -12,17 +12,21 @@ from collections.abc import Awaitable, Sequence
 from offhook.engine.incoming import OwnReply
 from offhook.errors import PeerError
 from offhook.exchange.contact_policy import forbidden_contact, own_address
+from offhook.exchange.kept_flows import keep_flow
 from offhook.exchange.location import lookup_now, phones_of
+from offhook.exchange.redirects import followed
 from offhook.exchange.request import RING, Request
 from offhook.exchange.serving import Serving
+from offhook.exchange.sips import mixed_schemes, not_allowed
 from offhook.proxy.target import ForkRequest, Target
 from offhook.registrar.binding import Binding
 from offhook.registrar.reading import read
 from offhook.registrar.registration import Registration
 from offhook.registrar.server import Update, change
 from offhook.transport.flow import SECURE, WEBSOCKET
-from offhook.transport.private import behind_translation
-from offhook.transport.route_set import bare_uri, split_route_uri
+from offhook.transport.private import behind_translation, halfway_rewritten
+from offhook.transport.route_set import bare_uri, is_relayed, split_route_uri
+from offhook.transport.secure import is_sips
 
 __all__ = ["ALLOW", "SUPPORTED", "call", "options", "register"]
 
@@ -69,22 +73,26 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
             aor=aor,
             policy=request.profile.policy,
             flow=flow.name,
-            by_flow=_reached_by_flow(request),
+            by_flow=_reached_by_flow(serving, request),
             gruus=serving.gruus,
         )
     except PeerError as error:
         return OwnReply(error.status, error.reason)
+    if mixed_schemes(request.message, registration):
+        return OwnReply(400, "SIPS Contact Needs SIPS Everywhere")
     if forbidden_contact(serving, registration.contacts) or own_address(serving, registration):
         return OwnReply(403, "Contact Not Allowed")
     store = serving.immediate
     if store is not None:
-        return _answer(store.update_now(aor, _Change(registration, serving.clock.unix())))
-    return _register_later(serving, registration)
+        update = store.update_now(aor, _Change(registration, serving.clock.unix()))
+        return _answer(serving, request, registration, update)
+    return _register_later(serving, request, registration)
 
 
-async def _register_later(serving: Serving, registration: Registration) -> Answer:
+async def _register_later(serving: Serving, request: Request, registration: Registration) -> Answer:
     change_of = _Change(registration, serving.clock.unix())
-    return _answer(await serving.bindings.update(registration.aor, change_of))
+    update = await serving.bindings.update(registration.aor, change_of)
+    return _answer(serving, request, registration, update)
 
 
 class _Change:
@@ -101,27 +109,38 @@ class _Change:
         return update, update.bindings
 
 
-def _answer(update: Update) -> OwnReply:
-    return OwnReply(update.status, update.reason, tuple(update.headers))
+def _answer(
+    serving: Serving, request: Request, registration: Registration, update: Update
+) -> OwnReply:
+    headers = tuple(update.headers)
+    if update.status == 200:  # RFC 5626 6
+        headers += keep_flow(serving, request, registration)
+    return OwnReply(update.status, update.reason, headers)
 
 
 def _address_in_to(request: Request) -> str:
     return bare_uri(request.header("to") or "")
 
 
-def _reached_by_flow(request: Request) -> bool:
+def _reached_by_flow(serving: Serving, request: Request) -> bool:
     """True if the phone cannot be sent to or connected to at its Contact."""
-    flow = request.incoming.flow
+    incoming = request.incoming
+    flow = incoming.flow
     if flow.transport in SECURE or flow.transport in WEBSOCKET:
         return True
+    if request.header("path") is not None:
+        return False  # RFC 3327 5.1: the Path leads to it, wherever the REGISTER came from
 
     def contact_host() -> str:
         contact = split_route_uri(bare_uri(request.header("contact") or ""))
         return contact.host if contact is not None else ""
 
-    if flow.reliable:
-        return contact_host().endswith(".invalid")  # RFC 7118 B.1: it has no address to tell
-    return behind_translation(request.incoming.core, flow, contact_host)
+    if flow.reliable and contact_host().endswith(".invalid"):
+        return True  # RFC 7118 B.1: it has no address to tell
+    relayed = is_relayed(request.message)
+    if not relayed and halfway_rewritten(incoming.core, flow, contact_host):
+        serving.rewritten.tell(flow.remote[0], request.call_id)
+    return behind_translation(incoming.core, flow, contact_host, relayed=relayed)
 
 
 def options(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
@@ -143,23 +162,36 @@ def call(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
             404 if not incoming.next_route else 403,
             "Domain Not Served" if not incoming.next_route else "Relaying Denied",
         )
+    secure = is_sips(request.message.uri)
     gruu = serving.gruu_of(request.message.uri)
-    phones = lookup_now(serving, aor, gruu)
+    phones = lookup_now(serving, aor, gruu, secure=secure)
     if phones is None:
         return _call_later(serving, request, aor)
     if phones:
-        return ForkRequest((phones,), RING, decides=True)
+        return _ring(serving, request, phones)
+    if secure and lookup_now(serving, aor, gruu):
+        return not_allowed(serving.default_domain)
     if request.account is None:
         return _unserved(request) or OwnReply(404)
     return _nobody(serving, request, aor)
 
 
+def _ring(serving: Serving, request: Request, phones: Sequence[Target]) -> ForkRequest:
+    fork = ForkRequest((phones,), RING, decides=True)
+    if request.profile.redirect:
+        fork.redirects = followed(serving, request.message.uri, True, request.call_id)
+    return fork
+
+
 async def _call_later(serving: Serving, request: Request, aor: str) -> Answer:
+    secure = is_sips(request.message.uri)
     gruu = serving.gruu_of(request.message.uri)
-    found = await serving.bindings.lookup(aor)
-    phones: list[Target] = phones_of(found, serving.clock.unix(), gruu)
+    found, unix = await serving.bindings.lookup(aor), serving.clock.unix()
+    phones: list[Target] = phones_of(found, unix, gruu, secure=secure)
     if phones:
-        return ForkRequest((phones,), RING, decides=True)
+        return _ring(serving, request, phones)
+    if secure and phones_of(found, unix, gruu):
+        return not_allowed(serving.default_domain)
     if request.account is None:
         return _unserved(request) or OwnReply(404)
     return await _nobody(serving, request, aor)

@@ -36,10 +36,14 @@ class _Tenant:
 
 
 class FlowBindings:
-    """An index of one store, kept by watching it."""
+    """An index of one store, kept by watching it. `close` is told the name of a connection that its
+    phone has replaced by another one, if nobody else is bound to it."""
 
-    def __init__(self, store: ImmediateBindingStore) -> None:
+    def __init__(
+        self, store: ImmediateBindingStore, close: Callable[[str], object] | None = None
+    ) -> None:
         self._store = store
+        self._close = close
         self._aors: dict[str, set[str]] = {}  # by flow name
         # by name of a flow that has lost its bindings
         self._former: dict[str, dict[_Tenant, None]] = {}
@@ -70,13 +74,13 @@ class FlowBindings:
     def _changed(self, aor: str, before: Sequence[Binding], after: Sequence[Binding]) -> None:
         for binding in before:
             flow = binding.flow
-            if flow[:4] == "udp/":
-                continue
-            if all(each.flow != flow for each in after):
+            if _ends(binding) and all(each.flow != flow for each in after):
                 self._leave(aor, flow)
                 self._remember(binding)
+                if self._close is not None and flow not in self._aors and _replaced(binding, after):
+                    self._close(flow)
         for binding in after:
-            if binding.flow[:4] != "udp/":
+            if _ends(binding):
                 self._aors.setdefault(binding.flow, set()).add(aor)
 
     def _leave(self, aor: str, flow: str) -> None:
@@ -105,5 +109,18 @@ class _Without:
         return len(bindings) - len(left), left
 
 
+def _ends(binding: Binding) -> bool:
+    """True if its flow can be lost: a connection, or a datagram flow that its phone keeps alive."""
+    return binding.flow[:4] != "udp/" or (binding.by_flow and binding.reg_id > 0)
+
+
 def _bound(binding: Binding) -> bool:
-    return binding.by_flow and not binding.flow.startswith("udp/")
+    return binding.by_flow and _ends(binding)
+
+
+def _replaced(binding: Binding, after: Sequence[Binding]) -> bool:
+    """True if the phone has the same flow (RFC 5626 6: instance and reg-id) over another connection
+    now."""
+    return binding.reg_id > 0 and any(
+        each.instance == binding.instance and each.reg_id == binding.reg_id for each in after
+    )

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Protocol
 
 from offhook.errors import CallerCancelled, UsageError
+from offhook.exchange.redirects import Redirect
 from offhook.exchange.targets import TargetLike
 from offhook.message.message import Message
 from offhook.proxy.response_context import Fork as RunningFork
@@ -21,7 +22,7 @@ Edit = Callable[[Message], None]
 class ForkOptions:
     """What a fork is asked to do; times in seconds."""
 
-    __slots__ = ("branch", "by_q", "first", "reply", "ring")
+    __slots__ = ("branch", "by_q", "first", "redirect", "reply", "ring")
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class ForkOptions:
         by_q: bool,
         branch: Edit | None,
         reply: Edit | None,
+        redirect: Redirect | None = None,
     ) -> None:
         if ring <= 0 or (first is not None and first <= 0):
             raise UsageError("fork: ring and first are seconds above 0")
@@ -39,6 +41,7 @@ class ForkOptions:
         self.by_q = by_q
         self.branch = branch
         self.reply = reply
+        self.redirect = redirect  # None: as the profile says
 
 
 class Starter(Protocol):

@@ -13,12 +13,16 @@ from dataclasses import replace
 
 from offhook.engine.dialog_routes import dialog_target
 from offhook.engine.incoming import Incoming, OwnReply
+from offhook.errors import UriError
 from offhook.exchange import builtin
+from offhook.exchange.gateway_guard import leads_to_gateway, port_of
 from offhook.exchange.location import lookup_now
 from offhook.exchange.request import RING, Request
 from offhook.exchange.serving import Serving
 from offhook.exchange.targets import binding_target
+from offhook.message.uri import parse_uri
 from offhook.proxy.target import ForkRequest, Target
+from offhook.transport.secure import is_sips
 
 __all__ = ["acknowledge", "in_dialog"]
 
@@ -45,7 +49,7 @@ def acknowledge(serving: Serving, incoming: Incoming) -> list[Target]:
     if reachable is not None:
         return [reachable]
     gruu = serving.gruu_of(incoming.message.uri)
-    phones = lookup_now(serving, aor, gruu) or []
+    phones = lookup_now(serving, aor, gruu, secure=is_sips(incoming.message.uri)) or []
     return [_live(serving, phone) for phone in phones]
 
 
@@ -54,16 +58,28 @@ def _onward(serving: Serving, incoming: Incoming) -> Target:
     target = dialog_target(incoming)
     if incoming.next_route:
         gruu = serving.gruu_of(incoming.message.uri)
-        phones = lookup_now(serving, gruu.aor, gruu) if gruu is not None else None
+        secure = is_sips(incoming.message.uri)
+        phones = lookup_now(serving, gruu.aor, gruu, secure=secure) if gruu is not None else None
         # RFC 5627 6.1: the Contact of the phone, and the Route that there is instead of its Path
         return replace(target, uri=phones[0].uri) if phones else target
     if not target.flow or serving.engine.flow_alive(target.flow):
         return target
     heir = serving.flows.heir(target.flow, target.uri, serving.engine.flow_alive)
     if heir is None:
-        return target
+        # a gateway can be connected to anew (RFC 5923 8.2), a phone has to come back by itself
+        return replace(target, by_flow=False) if _at_gateway(serving, target.uri) else target
     way = binding_target((heir,))
     return replace(way, uri=target.uri)  # the phone knows its dialog by its own Contact of then
+
+
+def _at_gateway(serving: Serving, text: str) -> bool:
+    if not serving.gateways:
+        return False
+    try:
+        uri = parse_uri(text)
+    except UriError:
+        return False
+    return leads_to_gateway(serving.gateways, uri.host, port_of(uri))
 
 
 def _reachable(serving: Serving, incoming: Incoming) -> Target | None:

@@ -25,6 +25,7 @@ class Profile:
     registrar: bool  # accept REGISTER here
     guard: DigestGuard  # challenges with the algorithms of this profile
     policy: RegistrarPolicy = field(default_factory=RegistrarPolicy)
+    redirect: bool = False  # follow 3xx responses to users of ours
 
     @property
     def open(self) -> bool:

@@ -10,6 +10,7 @@ from offhook.errors import UsageError
 from offhook.exchange.fork import Edit, Fork, ForkOptions
 from offhook.exchange.guarded import guarded_edit, guarded_inspection
 from offhook.exchange.profile import Gateway, Profile
+from offhook.exchange.redirects import Redirect, followed
 from offhook.exchange.relay import Relay
 from offhook.exchange.reply import Reply
 from offhook.exchange.serving import Serving
@@ -115,17 +116,22 @@ class Request:
         by_q: bool = False,
         branch: Edit | None = None,
         reply: Edit | None = None,
+        redirect: Redirect | None = None,
     ) -> Fork:
         """Send the request to targets, in parallel, or by falling q one group after the other.
 
         `ring`: seconds to a final response, then CANCEL and a local 408; `first`: seconds to any
-        response. `branch` edits the request of each branch, `reply` sees each response. Nothing
-        happens before the fork is awaited or returned. Raises UsageError.
+        response. `branch` edits the request of each branch, `reply` sees each response. `redirect`:
+        what becomes of 3xx responses: False passes them up, True follows those to users of ours, a
+        function from a Contact URI to a target follows where it gives one; without it the profile
+        says. Nothing happens before the fork is awaited or returned. Raises UsageError.
         """
         several = (
             targets if isinstance(targets, Sequence) and not isinstance(targets, str) else [targets]
         )
-        options = ForkOptions(ring=ring, first=first, by_q=by_q, branch=branch, reply=reply)
+        options = ForkOptions(
+            ring=ring, first=first, by_q=by_q, branch=branch, reply=reply, redirect=redirect
+        )
         return Fork(self, list(several), options)
 
     def relay_stateless(self, target: TargetLike) -> Relay:
@@ -196,11 +202,15 @@ class Request:
             guarded_edit(options.branch, self.call_id),
             guarded_inspection(options.reply, self.call_id),
             decides,
+            followed(serving, uri, self._redirect(options.redirect), self.call_id),
         )
         running = serving.engine.fork(self._incoming, request, serving.clock.now())
         if not decides:
             serving.flush()
         return running
+
+    def _redirect(self, chosen: Redirect | None) -> Redirect:
+        return self.profile.redirect if chosen is None else chosen
 
     def add_to_fork(self, running: RunningFork, target: TargetLike) -> None:
         """A late branch (the contract of `fork.Starter`)."""

@@ -8,9 +8,11 @@ from offhook.errors import UriError, UsageError
 from offhook.exchange.credentials import gateway_authorize
 from offhook.exchange.profile import Gateway
 from offhook.exchange.serving import Serving
+from offhook.exchange.sips import contact_for, gateway_uri
 from offhook.message.uri import Uri, parse_uri
 from offhook.proxy.target import Target
 from offhook.registrar.binding import Binding
+from offhook.transport.secure import as_sip, is_sips
 
 __all__ = ["TargetLike", "binding_target", "grouped", "make_target"]
 
@@ -21,8 +23,9 @@ def make_target(like: TargetLike, request_uri: str, serving: Serving) -> Target:
     """One target. Raises UsageError for a text that is no SIP URI."""
     if isinstance(like, Target):
         return like
+    secure = is_sips(request_uri)
     if isinstance(like, Binding):
-        return binding_target((like,))
+        return binding_target((like,), secure=secure)
     if isinstance(like, Gateway):
         return _gateway_target(like, request_uri, serving)
     text = like if isinstance(like, str) else str(like)
@@ -34,23 +37,26 @@ def make_target(like: TargetLike, request_uri: str, serving: Serving) -> Target:
         ) from None
     if uri.scheme not in ("sip", "sips"):
         raise UsageError(f'fork("{text}"): only sip: and sips: URIs can be forked to')
+    if uri.is_secure and not secure:  # RFC 5630 5.3: TLS to there, and sip in the request
+        return Target(as_sip(text), next_hop=text)
     return Target(text)
 
 
-def binding_target(ways: Sequence[Binding]) -> Target:
-    """One phone with its ways, the newest first."""
-    first = _way(ways[0])
+def binding_target(ways: Sequence[Binding], *, secure: bool = False) -> Target:
+    """One phone with its ways, the newest first. `secure`: for a request to a sips URI."""
+    first = _way(ways[0], secure)
     if len(ways) > 1:
-        first.alternatives = tuple([_way(binding) for binding in ways[1:]])
+        first.alternatives = tuple([_way(binding, secure) for binding in ways[1:]])
     return first
 
 
-def _way(binding: Binding) -> Target:
+def _way(binding: Binding, secure: bool) -> Target:
     flow = binding.flow
+    uri = contact_for(binding.contact, secure=secure)
     if not binding.by_flow and flow.startswith("udp/"):
-        return Target(binding.contact, path=binding.path, q=binding.q, origin=flow)
+        return Target(uri, path=binding.path, q=binding.q, origin=flow)
     return Target(
-        binding.contact,
+        uri,
         origin=flow,
         flow=flow,
         # such a phone cannot be connected to: its flow is the only way
@@ -66,8 +72,10 @@ def _gateway_target(gateway: Gateway, request_uri: str, serving: Serving) -> Tar
     except UriError as error:
         raise UsageError(f"gateway {gateway.name}: {error.reason}") from None
     uri = own if own.user or not asked.user else own.replace(user=asked.user_unescaped)
+    uri = gateway_uri(uri, secure=asked.is_secure)
     authorize = gateway_authorize(gateway, serving.random_hex) if gateway.username else None
-    return Target(str(uri), profile=gateway.profile, authorize=authorize)
+    way = "" if uri.scheme == own.scheme else gateway.uri
+    return Target(str(uri), profile=gateway.profile, authorize=authorize, next_hop=way)
 
 
 def grouped(targets: Iterable[Target], *, by_q: bool) -> list[list[Target]]:

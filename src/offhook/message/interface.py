@@ -81,11 +81,13 @@ class HotMessage(Protocol):
         *,
         drop_routes: int = 0,
         record_routes: Sequence[str] = (),
+        max_breadth: int = 0,
     ) -> bytes:
         """The request as a proxy sends it on (RFC 3261 16.6): Request-URI replaced, `via` (a value
         such as `SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK7`) pushed on top, Max-Forwards set or
         added, the first `drop_routes` Route values removed, `record_routes` (values with their
-        brackets, the first ends up topmost) put on top; all other lines byte for byte."""
+        brackets, the first ends up topmost) put on top, Max-Breadth
+        set or added unless it is 0; all other lines byte for byte."""
 
     def pop_via(self) -> bytes:
         """The response without its topmost Via value (RFC 3261 16.7 step 3), all other lines byte

@@ -264,6 +264,7 @@ class Message:
         *,
         drop_routes: int = 0,
         record_routes: Sequence[str] = (),
+        max_breadth: int = 0,
     ) -> bytes:
         """The request as a proxy sends it on (RFC 3261 16.6); all other lines byte for byte, a
         missing Content-Length added."""
@@ -277,6 +278,11 @@ class Message:
             rest[self._place("max-forwards", "Max-Forwards")] = f"Max-Forwards: {max_forwards}"
         else:
             rest.append(f"Max-Forwards: {max_forwards}")
+        if max_breadth:
+            if "max-breadth" in index:
+                rest[self._place("max-breadth", "Max-Breadth")] = f"Max-Breadth: {max_breadth}"
+            else:
+                rest.append(f"Max-Breadth: {max_breadth}")  # RFC 5393 5.3.3
         if "content-length" not in index:
             rest.append(f"Content-Length: {len(self.body)}")  # RFC 3261 16.6 step 9
         if drop_routes and "route" in index:

@@ -10,7 +10,11 @@ from offhook.message.message import Message
 __all__ = ["Candidate", "best", "challenges"]
 
 _CHALLENGE = (401, 407)
-_TELLING = (401, 407, 415, 420, 484)  # these let the caller mend its request (RFC 3261 16.7 step 6)
+# These let the caller mend its request, and say how (RFC 3261 16.7 step 6)
+_TELLING = frozenset({401, 407, 415, 416, 420, 421, 422, 423, 428, 484, 494})
+# These say little about who was called: a device that knows nobody, a way that failed, a request
+# that was given up
+_SAYING_LITTLE = frozenset({400, 404, 405, 408, 430, 440, 481, 482, 483, 487})
 
 
 class Candidate(Protocol):
@@ -37,8 +41,10 @@ def _rank(candidate: Candidate) -> tuple[int, int, int]:
     )  # what a peer said tells more than our own 408
     if 400 <= status < 500:
         if status in _TELLING:
-            return (status // 100, 0, status)
-        return (status // 100, 1 + received, status)
+            return (4, 0, status)
+        if status == 486:  # of all refusals the one that tells most of the person
+            return (4, 1, 0)
+        return (4, 1 + 2 * received + (1 if status in _SAYING_LITTLE else 0), status)
     return (status // 100, received + (1 if status == 503 else 0), status)
 
 

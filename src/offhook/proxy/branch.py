@@ -20,6 +20,7 @@ from offhook.transport.flow import Flow
 from offhook.transport.hops import Hops
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.route_set import bare_uri
+from offhook.transport.secure import as_sips, is_sips
 from offhook.transport.standing import Standing
 
 __all__ = [
@@ -110,12 +111,14 @@ class Branch:
 
     __slots__ = (
         "authorized",
+        "breadth",
         "cancel_reason",
         "datagram",
         "deadline",
         "early",
         "ended",
         "failure",
+        "followed",
         "fork",
         "hop",
         "hops",
@@ -147,6 +150,8 @@ class Branch:
         self.unwanted = False  # CANCEL is sent, or will be as soon as a provisional allows it
         self.ended = False
         self.authorized = False  # credentials were sent once
+        self.breadth = 0  # its part of the request's Max-Breadth, while it has not ended
+        self.followed = False  # its 3xx became other branches, and nothing is left of it
         self.failure = 503  # what the last way that failed amounts to
         self.deadline = 0.0  # of timer C, or of the silence after a CANCEL
         self.transaction: object = None  # the engine's handle of the current try
@@ -186,7 +191,12 @@ class Branch:
             self._try_hop(503, now)
 
     def next_uri(self) -> str:
-        """The URI that tells where this way leads (RFC 3261 16.6 steps 6 and 7)."""
+        """The URI that leads to the next hop (RFC 3261 16.6 step 6); for a sips Request-URI as if
+        it were sips too (step 7)."""
+        uri = self._route_uri()
+        return as_sips(uri) if is_sips(self.target.uri) else uri
+
+    def _route_uri(self) -> str:
         target = self.target
         if target.next_hop:
             return target.next_hop

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.message.message import Message
+from offhook.proxy.breadth import whole_breadth
 from offhook.proxy.route_token import ORDINARY, STATELESS, TRUNK, End, RouteToken, seal, tag_hash
 from offhook.proxy.target import Edit, Target
 from offhook.transport.flow import WEBSOCKET, Flow
 from offhook.transport.route_set import bare_uri, replace_routes, route_values
+from offhook.transport.secure import is_sips
 
 __all__ = ["RECORD_ROUTED", "Forward", "forward", "record_routes"]
 
@@ -28,6 +30,7 @@ class Forward:
     drop_routes: int
     next_route: str
     edit: Edit | None = None
+    max_breadth: int = 0  # of this branch; 0: all that the request has
 
 
 def forward(
@@ -37,10 +40,16 @@ def forward(
     topmost first, and `path` a Path value to put before others."""
     message = shared.message
     hops = shared.max_forwards - 1
+    breadth = shared.max_breadth or whole_breadth(message)
     strict = shared.next_route and ";lr" not in shared.next_route.lower()
     if not target.path and shared.edit is None and not strict and not path:
         return message.forward(
-            target.uri, via, hops, drop_routes=shared.drop_routes, record_routes=routes
+            target.uri,
+            via,
+            hops,
+            drop_routes=shared.drop_routes,
+            record_routes=routes,
+            max_breadth=breadth,
         )
     message = message.copy()
     message.uri = target.uri
@@ -56,7 +65,7 @@ def forward(
         message.insert("path", path)
     if shared.edit is not None:
         shared.edit(message)
-    return message.forward(message.uri, via, hops, record_routes=routes)
+    return message.forward(message.uri, via, hops, record_routes=routes, max_breadth=breadth)
 
 
 def record_routes(
@@ -68,13 +77,14 @@ def record_routes(
     key: bytes,
     trunk: bool = False,
     stateless: bool = False,
+    secure: bool = False,
 ) -> list[str]:
     """The Record-Route values for a request that came by `inside` and leaves by `outside`, the
     topmost first.
 
     Two where transport, profile or IP version differ, so that each side sees an address it can
     reach (double Record-Route). `trunk`: one of the ends is a guarded host. `stateless`: the dialog
-    goes on without transactions.
+    goes on without transactions. `secure`: it leaves for a sips URI, or by a Route that is one.
     """
     core = message.core()
     version = TRUNK if trunk else ORDINARY
@@ -82,10 +92,10 @@ def record_routes(
         version = version.replace("0", f"0{STATELESS}")
     token = RouteToken(version, ends[0], ends[1], tag_hash(core.from_tag))
     user = seal(token, core.call_id, key)
-    secure = message.uri[:5].lower() == "sips:"
-    values = [_value(user, outside, secure)]
+    asked = is_sips(message.uri)
+    values = [_value(user, outside, secure or asked)]
     if inside.own != outside.own or inside.transport != outside.transport:
-        values.append(_value(user, inside, secure))
+        values.append(_value(user, inside, asked))
     return values
 
 

@@ -17,6 +17,8 @@ from offhook.message.message import Message
 from offhook.message.status import reason_for
 from offhook.proxy.best_response import best, challenges
 from offhook.proxy.branch import CHECK, Branch, Downstream
+from offhook.proxy.breadth import MAX_BREADTH, shares
+from offhook.proxy.redirection import redirection
 from offhook.proxy.target import ForkRequest, Outcome, Target
 
 __all__ = ["COMPLETED_ELSEWHERE", "Fork", "ResponseContext"]
@@ -99,17 +101,24 @@ class Fork:
         elif not branch.ended:
             if self.request.reply is not None:
                 self.request.reply(response)
-            branch.refused(response, now)
+            follows = self.request.redirects is not None and self.open and not branch.unwanted
+            if response.status < 400 and follows:
+                self.context.redirect(self, branch, response, now)
+            else:
+                branch.refused(response, now)
 
     def branch_ended(self, branch: Branch, now: float) -> None:
         """A branch has its final status."""
         context = self.context
         context.pending -= 1
+        context.give_back(branch)
         if branch.status >= 600 and self.open:
             self.waiting.clear()
             context.drop(self.branches, f"SIP;cause={branch.status}", now)  # RFC 3261 16.7 step 5
         if self.open and all(each.ended for each in self.branches):
             context.group_ended(self, branch, now)
+        if context.forks:
+            context.resume(now)
         context.finish(now)
 
     def forget(self) -> None:
@@ -137,6 +146,7 @@ class ResponseContext:
     __slots__ = (
         "answered",
         "branches",
+        "breadth",
         "cancelled",
         "closing",
         "finished",
@@ -146,12 +156,21 @@ class ResponseContext:
         "next_route",
         "outlet",
         "pending",
+        "used",
         "winner",
     )
 
     def __init__(
-        self, outlet: Outlet, handle: object, *, invite: bool, next_route: str = ""
+        self,
+        outlet: Outlet,
+        handle: object,
+        *,
+        invite: bool,
+        next_route: str = "",
+        breadth: int = MAX_BREADTH,
     ) -> None:
+        self.breadth = breadth  # as received, and how much of it branches have now (RFC 5393 5.3.2)
+        self.used = 0
         self.outlet = outlet
         self.handle = handle  # the engine's own object for the request
         self.invite = invite
@@ -187,7 +206,7 @@ class ResponseContext:
     def add(self, fork: Fork, target: Target, now: float) -> None:
         """A late branch joins a running fork."""
         if fork.open:
-            self._start([Branch(fork, target, self.outlet)], fork, now)
+            self._start([target], fork, now)
 
     def answer(self, outcome: Outcome, now: float) -> bool:
         """The program decided: held until no branch is pending, so that a crossing 2xx wins. False
@@ -261,23 +280,42 @@ class ResponseContext:
         while fork.waiting:
             group = fork.waiting.pop(0)
             if group:
-                self._start([Branch(fork, target, self.outlet) for target in group], fork, now)
+                self._start(group, fork, now)
                 return
         self._resolve(fork, now)
 
-    def _start(self, branches: list[Branch], fork: Fork, now: float) -> None:
+    def _start(self, targets: Sequence[Target], fork: Fork, now: float) -> None:
+        """Start targets in parallel, as many as the Max-Breadth allows. The others of an INVITE
+        come behind them; other requests cannot wait, and end with 440 (RFC 5393 5.3.3)."""
+        free = self.breadth - self.used
+        if len(targets) == 1 and fork.request.decides and free > 0:
+            parts = [free]
+        else:
+            parts = shares(free, len(targets), reserve=not fork.request.decides)
+        if len(parts) < len(targets) and self.invite:
+            fork.waiting.insert(0, targets[len(parts) :])
+            targets = targets[: len(parts)]
+        branches = [Branch(fork, target, self.outlet) for target in targets]
+        for branch, part in zip(branches, parts, strict=False):
+            branch.breadth = part
+            self.used += part
+        self._begin(branches, fork, now)
+
+    def _begin(self, branches: list[Branch], fork: Fork, now: float) -> None:
         fork.branches += branches
         self.branches += branches
         self.pending += len(branches)
         for branch in branches:
-            if not branch.unwanted:  # an earlier one may have failed with a 6xx already
+            if not branch.breadth:
+                branch.end(440, None, now)
+            elif not branch.unwanted:  # an earlier one may have failed with a 6xx already
                 branch.start(now)
             elif not branch.ended:
                 branch.end(487, None, now)
 
     def _resolve(self, fork: Fork, now: float) -> None:
         early = any(branch.early for branch in fork.branches)
-        chosen = best(fork.branches)
+        chosen = best([branch for branch in fork.branches if not branch.followed])
         if self.cancelled:
             outcome = Outcome(487, reason_for(487), early=early)
         elif chosen is None:
@@ -293,6 +331,33 @@ class ResponseContext:
                 challenges(fork.branches, chosen),
             )
         self.decide(fork, outcome, now)
+
+    def give_back(self, branch: Branch) -> None:
+        """A branch that has ended does not count any more (RFC 5393 5.3.3.1)."""
+        self.used -= branch.breadth
+        branch.breadth = 0
+
+    def resume(self, now: float) -> None:
+        """A branch has ended: another fork may have waited for its part of the Max-Breadth."""
+        for fork in self.forks[:]:
+            if fork.open and fork.waiting and all(each.ended for each in fork.branches):
+                self._next_group(fork, now)
+
+    def redirect(self, fork: Fork, branch: Branch, response: Message, now: float) -> None:
+        """A 3xx of a fork that follows them: new branches take its place, those of the highest q
+        first (RFC 3261 16.7 step 4)."""
+        redirects = fork.request.redirects
+        assert redirects is not None  # the fork asks only then
+        waiting = [target for group in fork.waiting for target in group]
+        tried = [*(each.target for each in self.branches), *waiting]
+        found = redirection(redirects, response, branch.target, tried)
+        if found.groups:
+            first, *rest = found.groups
+            fork.waiting[:0] = rest
+            branch.followed = not found.status
+            self.give_back(branch)
+            self._start(first, fork, now)
+        branch.end(found.status or response.status, found.response, now)
 
     def decide(self, fork: Fork, outcome: Outcome, now: float) -> None:
         """Give a fork its outcome."""

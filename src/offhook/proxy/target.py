@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from offhook.message.message import Message
 
-__all__ = ["Authorize", "ForkRequest", "Inspect", "Outcome", "Target"]
+__all__ = ["Authorize", "Edit", "ForkRequest", "Inspect", "Outcome", "Redirects", "Target"]
 
 Edit = Callable[[Message], None]
 Inspect = Callable[[Message], None]
@@ -36,6 +36,19 @@ class Target:
     authorize: Authorize | None = None  # answers the challenge of a gateway
     origin: str = ""  # name of the flow by which a phone registered
     gone: int = 480  # what it amounts to that `flow` is gone, where it is the only way
+    redirections: int = 0  # 3xx responses that led here, one behind the other
+
+
+# the targets of a Contact URI; none if it may not be followed
+Follow = Callable[[str], Sequence[Target]]
+
+
+@dataclass(slots=True)
+class Redirects:
+    """How a request follows 3xx responses. `uri` is its Request-URI as received."""
+
+    uri: str
+    follow: Follow
 
 
 @dataclass(slots=True)
@@ -49,6 +62,7 @@ class ForkRequest:
     branch: Edit | None = None  # edits the request of each branch before it is sent
     reply: Inspect | None = None  # sees each response before it goes up
     decides: bool = False  # the outcome goes upstream by itself
+    redirects: Redirects | None = None  # how 3xx responses are followed; None: they are passed up
 
 
 @dataclass(slots=True)

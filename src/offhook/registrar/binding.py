@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 __all__ = ["Binding"]
+
+_REG_ID = re.compile(r";reg-id=(\d{1,9})(?:;|\Z)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -28,3 +31,9 @@ class Binding:
     user_agent: str
     registered: float  # Unix seconds of the last refresh
     parameters: str = ""  # further Contact parameters to give back, with their leading ";"
+
+    @property
+    def reg_id(self) -> int:
+        """Which of its phone's flows this is (RFC 5626 4.2), 0 if it does not say."""
+        match = _REG_ID.search(self.parameters) if self.parameters else None
+        return int(match[1]) if match else 0

@@ -23,6 +23,10 @@ class RegistrarPolicy:
     default: int = 3600  # if the request names none
     max_contacts: int = 10  # of one address-of-record: forks stay small
     require_path_support: bool = False  # 420 to a Path without `Supported: path` (RFC 3327 5.3)
+    # in which a phone that uses outbound keeps its flow alive, 30 at most over UDP (RFC 5626 4.4);
+    # 0: it is not told, and silence is nothing
+    flow_timer: int = 120
+    service_route: tuple[str, ...] = ()  # how requests of the phone begin their Route (RFC 3608)
     outbound: bool = True  # honour reg-id (RFC 5626): our listeners answer its keep-alives
 
 

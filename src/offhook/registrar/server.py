@@ -14,7 +14,6 @@ the request has one
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,10 +22,10 @@ from offhook.message import parse_uri
 from offhook.registrar.binding import Binding
 from offhook.registrar.gruu import Gruus
 from offhook.registrar.registration import ContactRequest, Registration
+from offhook.transport.secure import as_sip
 
 __all__ = ["Update", "change"]
 
-_REG_ID = re.compile(r";reg-id=(\d{1,9})(?:;|\Z)", re.ASCII | re.IGNORECASE)
 _OUT_OF_ORDER = (500, "CSeq Out Of Order")
 _TOO_MANY = (403, "Too Many Contacts")  # 503 would make a phone leave us for another server
 
@@ -83,6 +82,9 @@ def _accepted(live: list[Binding], registration: Registration, now: float) -> Up
         headers = [
             ("Contact", _contact(binding, now) + _gruus(binding, live, gruus)) for binding in live
         ]
+    if live and registration.policy.service_route:
+        route = ", ".join([f"<{uri}>" for uri in registration.policy.service_route])
+        headers.append(("Service-Route", route))  # RFC 3608 6.3
     if registration.show_path:
         headers.append(("Path", ", ".join(registration.path)))  # RFC 3327 5.3
     if registration.outbound:
@@ -134,7 +136,7 @@ def _out_of_order(binding: Binding, registration: Registration) -> bool:
 def _replaces(contact: ContactRequest, registration: Registration, binding: Binding) -> bool:
     if contact.instance and binding.instance:
         if contact.instance == binding.instance:
-            theirs = _reg_id(binding) if contact.reg_id else 0
+            theirs = binding.reg_id if contact.reg_id else 0
             return not theirs or theirs == contact.reg_id  # RFC 5626 6
         apart = registration.by_flow and binding.by_flow and registration.flow != binding.flow
         return not apart and _equal(contact.uri, binding.contact)
@@ -152,8 +154,10 @@ def _replaces(contact: ContactRequest, registration: Registration, binding: Bind
 
 
 def _equal(one: str, other: str) -> bool:
-    """Comparison by RFC 3261 19.1.4. Addresses that differ before their parameters are told apart
+    """Comparison by RFC 3261 19.1.4, where sip and sips are one: the later of both replaces the
+    other (RFC 5630 5.1.1.1). Addresses that differ before their parameters are told apart
     without parsing."""
+    one, other = as_sip(one), as_sip(other)
     if one == other:
         return True
     if "%" not in one and "%" not in other and "[" not in one and "[" not in other:
@@ -178,8 +182,3 @@ def _same_line(one: str, other: str) -> bool:
         and here.user_unescaped == there.user_unescaped
         and here.transport == there.transport
     )
-
-
-def _reg_id(binding: Binding) -> int:
-    match = _REG_ID.search(binding.parameters)
-    return int(match[1]) if match else 0

@@ -44,6 +44,8 @@ def cross_faults(config: Config) -> Iterator[Fault]:
     yield from _gateways(config)
     yield from _gateway_certificates(config)
     yield from _leases(config)
+    yield from _storage(config)
+    yield from _stun(config)
 
 
 def missing_files(config: Config) -> list[str]:
@@ -52,6 +54,8 @@ def missing_files(config: Config) -> list[str]:
         ("tls.certificate", config.tls.certificate),
         ("tls.key", config.tls.key),
         ("tls.ca", config.tls.ca),
+        ("storage.password_file", config.storage.password_file),
+        ("storage.ca", config.storage.ca),
     ]
     named.append(("tls.client_ca", config.tls.client_ca))
     for name, pair in config.certificates.items():
@@ -105,6 +109,28 @@ def _listeners(config: Config) -> Iterator[tuple[Key, Listener]]:
     for name, profile in config.profiles.items():
         for text in profile.listen:
             yield ("profiles", name, "listen"), parse_listener(name, text)
+
+
+def _stun(config: Config) -> Iterator[Fault]:
+    key = ("stun", "listen")
+    listeners = config.stun.listeners()
+    if len(listeners) > 2:
+        yield Fault(key, "names more than two addresses; RFC 5780 knows two")
+    elif len(listeners) == 2:
+        one, other = listeners
+        if one.host == other.host or one.ipv6 != other.ipv6 or one.port != other.port:
+            text = "needs two addresses of one IP version with the same port; other_port is added"
+            yield Fault(key, text)
+        elif config.stun.other_port == one.port:
+            text = f"{one.port} is the port of stun.listen; choose another one"
+            yield Fault(("stun", "other_port"), text, (key,))
+    for mine in listeners:
+        for other_key, sip in _listeners(config):
+            if _clash(mine, sip):
+                text = (
+                    f"{listener_text(mine)} is taken by {'.'.join(other_key)}, which answers STUN"
+                )
+                yield Fault(key, text, (other_key,))
 
 
 def _shared_addresses(config: Config) -> Iterator[Fault]:
@@ -221,3 +247,16 @@ def _leases(config: Config) -> Iterator[Fault]:
     elif not low <= default <= high:
         text = f"{default} is not between min_expires, {low}, and max_expires, {high}"
         yield Fault(("registrar", "default_expires"), text, (("registrar",),))
+
+
+def _storage(config: Config) -> Iterator[Fault]:
+    storage = config.storage
+    if storage.url.startswith("postgresql:"):
+        if storage.tls == "off" and storage.ca:
+            yield Fault(("storage", "ca"), "has no use without TLS; remove it, or storage.tls")
+        return
+    for name, value in (("password_file", storage.password_file), ("ca", storage.ca)):
+        if value:
+            yield Fault(("storage", name), "is for PostgreSQL only; remove it", (("storage",),))
+    if storage.tls != "auto":
+        yield Fault(("storage", "tls"), "is for PostgreSQL only; remove it", (("storage",),))

@@ -33,7 +33,7 @@ async def make_first_accounts(config: Config, accounts: AccountStore) -> list[Ne
     """The accounts made, none if there are some already or nobody is asked for a password."""
     if not any(profile.authenticate for profile in config.profiles.values()):
         return []
-    if await accounts.all():
+    if not await accounts.is_empty():
         return []
     made = [NewAccount(user, config.default_domain, _password()) for user in USERS]
     for new in made:

@@ -28,7 +28,15 @@ Tree = dict[str, object]
 
 PREFIX = "OFFHOOK_"
 SEPARATOR = "__"
-PATH_KEYS = ("tls.certificate", "tls.key", "tls.ca", "tls.client_ca", "admin.socket")
+PATH_KEYS = (
+    "tls.certificate",
+    "tls.key",
+    "tls.ca",
+    "tls.client_ca",
+    "admin.socket",
+    "storage.password_file",
+    "storage.ca",
+)
 TABLE_PATHS = (
     ("gateways", "password_file"),
     ("certificates", "certificate"),

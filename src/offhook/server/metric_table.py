@@ -69,12 +69,6 @@ def _replies_out(measures: Measures) -> Iterable[Sample]:
             yield (*way, code), count
 
 
-def _large(measures: Measures) -> Iterable[Sample]:
-    for (profile, transport), tally in measures.engine.counters.traffic.tallies.items():
-        if transport == "UDP":
-            yield (profile,), tally.large_out
-
-
 def _code(status: int) -> str:
     """A registered code as it is, any other one as its class."""
     return str(status) if status in REASONS else f"{status // 100}xx"
@@ -92,19 +86,6 @@ def _transactions(measures: Measures) -> Iterable[Sample]:
     yield ("cancel",), counts.cancels
 
 
-def _failed_handshakes(measures: Measures) -> Iterable[Sample]:
-    counters = measures.network.counters
-    yield ("origin",), counters.websocket_origin_refused
-    yield ("subprotocol",), counters.websocket_subprotocol_refused
-    yield ("http",), counters.websocket_handshake_refused
-    yield ("timeout",), counters.websocket_handshake_timeouts
-
-
-def _broken_frames(measures: Measures) -> Iterable[Sample]:
-    yield ("oversize",), measures.network.counters.websocket_oversize
-    yield ("violation",), measures.network.counters.websocket_violations
-
-
 def _certificates(measures: Measures) -> Iterable[Sample]:
     return [((own.name,), own.expires) for own in measures.certificates]
 
@@ -114,6 +95,20 @@ def _outcomes(measures: Measures) -> Iterable[Sample]:
     for outcome in ("authenticated", "challenged", "stale", "wrong", "malformed", "foreign"):
         yield (outcome,), getattr(counters, outcome)
     yield ("banned",), counters.banned
+
+
+def _websocket_refusals(measures: Measures) -> Iterable[Sample]:
+    counters = measures.network.counters
+    yield ("origin",), counters.websocket_origin_refused
+    yield ("subprotocol",), counters.websocket_subprotocol_refused
+    yield ("http",), counters.websocket_handshake_refused
+    yield ("timeout",), counters.websocket_handshake_timeouts
+
+
+def _websocket_failures(measures: Measures) -> Iterable[Sample]:
+    counters = measures.network.counters
+    yield ("oversize",), counters.websocket_oversize
+    yield ("protocol",), counters.websocket_violations
 
 
 COUNTERS = (
@@ -246,12 +241,6 @@ COUNTERS = (
         _one(lambda measures: measures.network.counters.send_errors),
     ),
     Row(
-        "udp_large_datagrams",
-        "Messages of over 1,300 bytes sent over UDP, which may be fragmented and lost.",
-        _large,
-        ("profile",),
-    ),
-    Row(
         "tcp_rcv_bytes",
         "Bytes received on connections, after decryption.",
         _one(lambda measures: measures.network.counters.stream_bytes_in),
@@ -302,15 +291,15 @@ COUNTERS = (
         _one(lambda measures: measures.network.counters.certificates_refused),
     ),
     Row(
-        "websocket_ws_failed_handshakes",
+        "websocket_failed_handshakes",
         "WebSocket handshakes refused.",
-        _failed_handshakes,
+        _websocket_refusals,
         ("reason",),
     ),
     Row(
-        "websocket_ws_broken",
-        "WebSocket connections closed for what the client sent.",
-        _broken_frames,
+        "websocket_failed_connections",
+        "WebSocket connections closed because of what the peer sent.",
+        _websocket_failures,
         ("reason",),
     ),
     Row(

@@ -19,6 +19,7 @@ from offhook.exchange.counters import Counters as ExchangeCounters
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.flow_moves import FlowMoves
 from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.handlers import Hook, Periodic
 from offhook.exchange.keep_alive import KeepAlive
@@ -29,16 +30,18 @@ from offhook.runtime.driver import Driver
 from offhook.runtime.network import Network
 from offhook.runtime.origins import Origins
 from offhook.runtime.sockets import SocketNetwork
+from offhook.runtime.stun_server import StunServer
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
+from offhook.server.database import open_configured_storage
 from offhook.server.json_value import Json
+from offhook.server.listen import listener_text
 from offhook.server.loop_lag import LoopLag
 from offhook.server.measures import Measures
 from offhook.server.policies import make_gateways, make_keep_alive, make_profiles, make_tls
 from offhook.server.rows import binding_row, certificate_row, connection_row, transaction_row
 from offhook.server.schema import Config
-from offhook.storage.opening import open_storage
 from offhook.storage.protocols import AccountStore, Storage
 from offhook.transport.flow import Listener
 
@@ -82,6 +85,7 @@ class Node:
         self._keep_alive: KeepAlive | None = None
         self._counters = ExchangeCounters()
         self._lag = LoopLag()
+        self._stun: StunServer | None = None
         self._bans = Bans()
         self._tasks: list[asyncio.Task[None]] = []
         self.listeners: Sequence[Listener] = ()
@@ -99,7 +103,7 @@ class Node:
     async def _open(self) -> None:
         config = self._config
         gateways = make_gateways(config)
-        storage = self._storage = await open_storage(config.storage.url)
+        storage = self._storage = await open_configured_storage(config)
         engine = Engine(
             EngineSettings(
                 key=await storage.secret("route", 32),
@@ -112,7 +116,7 @@ class Node:
         tls = self._tls = Tls(make_tls(config))
         origins = Origins(config.websocket.origins, config.domains)
         network = self._network = self._make_network(config, tls, origins)
-        flows = self._flow_bindings = FlowBindings(storage.bindings)
+        flows = self._flow_bindings = FlowBindings(storage.bindings, engine.close_idle)
         digest_key = await storage.secret("digest", 32)
         start = network.unix()
         serving = Serving(
@@ -133,6 +137,7 @@ class Node:
             counters=self._counters,
         )
         self._exchange.bind(serving)
+        FlowMoves(storage.bindings, engine.flow_moved)
         self._dispatcher = Dispatcher(serving, self._exchange.handlers, self._connection_lost)
         self._driver = Driver(engine, network, self._dispatcher, self._failure)
         for hook in self._exchange.handlers.startup:
@@ -140,6 +145,9 @@ class Node:
         self.listeners = await self._driver.listen(config.listeners())
         self._keep_alive = KeepAlive(serving, make_keep_alive(config))
         await self._keep_alive.start()
+        self._stun = StunServer(config.stun.listeners(), other_port=config.stun.other_port)
+        for listener in await self._stun.start():
+            log.info("stun", listener=listener_text(listener))
         self._start_tasks()
         quiet_collector()
 
@@ -166,6 +174,9 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        if self._stun is not None:
+            await self._stun.stop()
+            self._stun = None
         if self._keep_alive is not None:
             await self._keep_alive.stop()
             self._keep_alive = None
@@ -214,6 +225,7 @@ class Node:
         counts = driver.engine.transactions.counts() if driver is not None else None
         return {
             "storage": self._opened().fault or "ok",
+            "unsaved": self._opened().counts().pending,
             "registrations": self._opened().counts().contacts,
             "transactions": counts.servers + counts.clients + counts.cancels if counts else 0,
             "requests": driver.engine.counters.requests if driver is not None else 0,

@@ -4,6 +4,7 @@ registrar's limits, TLS."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from offhook.auth.nonces import NonceRegistry
 from offhook.auth.server import DigestGuard
@@ -25,6 +26,7 @@ def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, 
         maximum=limits.max_expires,
         default=limits.default_expires,
         max_contacts=limits.max_contacts,
+        flow_timer=limits.flow_timer,
     )
     return {
         name: Profile(
@@ -32,7 +34,8 @@ def make_profiles(config: schema.Config, nonces: NonceRegistry) -> Mapping[str, 
             profile.authenticate,
             profile.registrar,
             DigestGuard(nonces, algorithms=profile.digest, qop=profile.qop),
-            policy,
+            replace(policy, service_route=profile.service_route),
+            redirect=profile.redirect == "follow",
         )
         for name, profile in config.profiles.items()
     }

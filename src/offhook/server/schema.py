@@ -34,6 +34,8 @@ from offhook.server.listen import (
     parse_name_server,
     parse_network,
 )
+from offhook.storage.address import Tls as StorageTls
+from offhook.storage.address import parse_postgres
 from offhook.transport import Address, Listener
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "Profile",
     "Registrar",
     "Storage",
+    "Stun",
     "Tls",
     "Websocket",
 ]
@@ -62,6 +65,7 @@ LONGEST_LEASE = 2**32 - 1  # seconds; RFC 3261 20.19
 DIGESTS = ("MD5", "SHA-256", "SHA-512-256")
 QOPS = ("auth", "auth-int")  # RFC 7616 3.3
 
+_DATABASES = "sqlite:FILE, postgresql://USER@HOST/DATABASE or memory:"
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?")
 
 
@@ -96,6 +100,15 @@ def _host(text: str) -> str:
 
 def _listener(text: str) -> str:
     parse_listener("", text)
+    return text
+
+
+def _stun_listener(text: str) -> str:
+    listener = parse_listener("", text)
+    if listener.transport != "UDP":
+        raise ValueError(f'"{text}": STUN is served over UDP; write udp:HOST:3478')
+    if listener.wildcard:
+        raise ValueError(f'"{text}": name one address; the answers tell which one it was')
     return text
 
 
@@ -136,13 +149,27 @@ def _gateway_uri(text: str) -> str:
     return text
 
 
+def _route(text: str) -> str:
+    if not re.fullmatch(r"sips?:[^\s@<>\"]+(@[^\s@<>\"]+)?", text, re.IGNORECASE):
+        raise ValueError(f'"{text}" is not a SIP URI; write it as in "sip:proxy.example.com;lr"')
+    if ";lr" not in text.lower():
+        raise ValueError(f'"{text}" needs ;lr at its end, or phones would route strictly')
+    return text
+
+
 def _storage_url(text: str) -> str:
     scheme, colon, rest = text.partition(":")
-    if colon and scheme in ("postgresql", "redis", "mysql", "ldap", "valkey"):
-        raise ValueError(f"{scheme} is not available yet; use sqlite:FILE or memory:")
     if text == "memory:" or (scheme == "sqlite" and rest.strip("/")):
         return text
-    raise ValueError(f'"{text}" is not a database; write sqlite:FILE or memory:')
+    if scheme == "postgresql" and colon:
+        parse_postgres(text)
+        return text
+    if scheme == "postgres" and colon:
+        raise ValueError("write postgresql:// where it says postgres:")
+    if colon and scheme in ("redis", "mysql", "ldap", "valkey"):
+        raise ValueError(f"{scheme} is not available yet; use {_DATABASES}")
+    shown = text if "@" not in text else "the URL"  # there may be a password in it
+    raise ValueError(f'"{shown}" is not a database; write {_DATABASES}')
 
 
 def _socket(path: Path) -> Path:
@@ -187,7 +214,9 @@ class Profile(_Section):
     qop: tuple[Annotated[str, AfterValidator(_qop)], ...] = ("auth",)
     certificate: str = ""
     client_certificate: Literal["none", "optional", "required", "gateways"] = "none"
+    redirect: Literal["pass", "follow"] = "pass"
     advertise: Annotated[str, AfterValidator(_host)] = ""
+    service_route: tuple[Annotated[str, AfterValidator(_route)], ...] = ()
     advertise_to: Annotated[
         dict[str, Annotated[str, AfterValidator(_host)]], AfterValidator(_advertise_to)
     ] = {}
@@ -258,6 +287,7 @@ class Registrar(_Section):
     max_expires: _Seconds = 7200
     default_expires: _Seconds = 3600
     max_contacts: Annotated[int, Field(ge=1, le=1000)] = 10
+    flow_timer: Annotated[int, Field(ge=0, le=3600)] = 120
     keep_alive: Literal["options", "crlf", "off"] = "options"
     keep_alive_interval: Annotated[int, Field(ge=SHORTEST_PING, le=3600)] = 25
     keep_alive_lost: Annotated[int, Field(ge=1, le=100)] = 3
@@ -265,9 +295,25 @@ class Registrar(_Section):
 
 
 class Storage(_Section):
-    """Where accounts and bindings live: `sqlite:FILE`, or `memory:` (gone at the end)."""
+    """Where accounts and bindings live: `sqlite:FILE`, `postgresql://USER@HOST/DATABASE`, or
+    `memory:` (gone at the end). The other keys are for PostgreSQL."""
 
     url: Annotated[str, AfterValidator(_storage_url)] = "sqlite:offhook.db"
+    password_file: _File | None = None
+    tls: StorageTls = "auto"
+    ca: _File | None = None
+
+
+class Stun(_Section):
+    """A STUN server beside the one on SIP ports; two addresses let clients find out what kind of
+    NAT they are behind (RFC 5780)."""
+
+    listen: tuple[Annotated[str, AfterValidator(_stun_listener)], ...] = ()
+    other_port: Annotated[int, Field(ge=1, le=65_535)] = 3479
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """Its listeners, in the order of the configuration."""
+        return tuple(parse_listener("stun", text) for text in self.listen)
 
 
 class Admin(_Section):
@@ -308,6 +354,7 @@ class Config(_Section):
     certificates: dict[str, Certificate] = {}
     gateways: dict[str, Gateway] = {}
     registrar: Registrar = Registrar()
+    stun: Stun = Stun()
     storage: Storage = Storage()
     admin: Admin = Admin()
     dns: Dns = Dns()

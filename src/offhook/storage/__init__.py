@@ -4,10 +4,12 @@
 stores of a URL. The last is not imported here, since it loads the SQL library.
 """
 
+from offhook.storage.address import Access
 from offhook.storage.memory import MemoryAccounts, MemoryBindings, MemoryStorage
-from offhook.storage.opening import open_storage
+from offhook.storage.opening import open_accounts, open_storage
 from offhook.storage.protocols import (
     Account,
+    AccountStorage,
     AccountStore,
     BindingStore,
     Change,
@@ -17,7 +19,9 @@ from offhook.storage.protocols import (
 )
 
 __all__ = [
+    "Access",
     "Account",
+    "AccountStorage",
     "AccountStore",
     "BindingStore",
     "Change",
@@ -27,5 +31,6 @@ __all__ = [
     "MemoryStorage",
     "Storage",
     "Watcher",
+    "open_accounts",
     "open_storage",
 ]

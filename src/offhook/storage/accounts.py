@@ -1,29 +1,30 @@
 """Accounts in SQL, remembered in memory: a request waits for the database once, and an unknown user
 as well.
 
-What another process changes (`offhook user passwd`) counts within a second: SQLite tells by its
-data version that somebody else has written, and everything remembered is forgotten.
+What another process changes (`offhook user passwd`) is forgotten by `forget_one`, or by `forget`
+where the database cannot tell whom it concerns. While the database does not answer, what is
+remembered stays: known phones go on, and only requests of unknown ones wait for the deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Delete, delete, insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from offhook.errors import StorageError
+from offhook.storage.connections import DEADLINE
+from offhook.storage.database import Database, Key
 from offhook.storage.names import possible, refuse_unstorable
 from offhook.storage.protocols import Account
-from offhook.storage.schema import ACCOUNTS, first_line
+from offhook.storage.schema import ACCOUNTS
 
 __all__ = ["SqlAccounts"]
 
 V = TypeVar("V")
-Key = tuple[str, str]
 Answer = Account | StorageError | None  # no exception in a future: nobody may be left to see it
 
 MAX_KNOWN = 100_000  # accounts remembered; 700 bytes each
@@ -31,19 +32,15 @@ MAX_UNKNOWN = 10_000  # names remembered as nobody's: a scanner asks for many, a
 UNKNOWN_LIFETIME = 5.0  # seconds, should the data version ever not tell
 MAX_WAITING = 1_000  # look-ups in flight: a frozen database must not collect them without end
 MAX_TOGETHER = 200  # names of one question: a thousand phones that come back at once wait 10 ms
-DEADLINE = 2.0  # seconds of a look-up; Timer F of the caller is 32
-_SELECT = "SELECT user, realm, algorithm, ha1 FROM accounts WHERE (realm, user) IN"
+MAX_STORED_TOGETHER = 500  # accounts of one statement: two rows each
+IMPORT_DEADLINE = 60.0  # seconds of a whole import, or of a list of everybody
 
 
 class SqlAccounts:
-    """Accounts (AccountStore). Reads and writes go through engines of their own, so that no look-up
-    waits for a flush."""
+    """Accounts (AccountStore)."""
 
-    def __init__(
-        self, reader: AsyncEngine, writer: AsyncEngine, *, monotonic: Callable[[], float]
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, database: Database, *, monotonic: Callable[[], float]) -> None:
+        self._database = database
         self._monotonic = monotonic
         self._known: dict[Key, Account] = {}
         self._unknown: dict[Key, float] = {}  # until when
@@ -92,47 +89,44 @@ class SqlAccounts:
 
     async def put(self, account: Account) -> None:
         """Add or replace."""
-        key = (account.user, account.realm)
-        refuse_unstorable(account)
-        rows = [
-            {"realm": account.realm, "user": account.user, "algorithm": algorithm, "ha1": ha1}
-            for algorithm, ha1 in account.ha1.items()
-        ]
-        try:
-            async with self._writer.begin() as connection:
-                await connection.execute(delete(ACCOUNTS).where(_is(key)))
-                await connection.execute(insert(ACCOUNTS), rows)
-        except SQLAlchemyError as error:
-            raise StorageError(f"the account database failed: {first_line(error)}") from error
-        self._forget_one(key)
+        await self._store([account], within=DEADLINE)
+
+    async def put_all(self, accounts: Sequence[Account]) -> None:
+        """Add or replace many: all of them or, if it raises, none."""
+        await self._store(accounts, within=IMPORT_DEADLINE)
 
     async def remove(self, user: str, realm: str) -> bool:
         """True if there was one."""
         key = (user, realm)
         if not possible(*key):
             return False
-        try:
-            async with self._writer.begin() as connection:
-                done = await connection.execute(delete(ACCOUNTS).where(_is(key)))
-        except SQLAlchemyError as error:
-            raise StorageError(f"the account database failed: {first_line(error)}") from error
-        self._forget_one(key)
-        return done.rowcount > 0
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(_deletion([key]))).rowcount > 0
+
+        removed = await self._database.writer.run(work)
+        self.forget_one(key)
+        return removed
 
     async def all(self) -> Sequence[Account]:
         """Every account, ordered by realm and user."""
         statement = select(
             ACCOUNTS.c.user, ACCOUNTS.c.realm, ACCOUNTS.c.algorithm, ACCOUNTS.c.ha1
         ).order_by(ACCOUNTS.c.realm, ACCOUNTS.c.user, ACCOUNTS.c.algorithm)
-        accounts: dict[Key, Account] = {}
-        try:
-            async with self._reader.connect() as connection:
-                for user, realm, algorithm, ha1 in await connection.execute(statement):
-                    account = accounts.setdefault((user, realm), Account(user, realm, {}))
-                    account.ha1[algorithm] = ha1
-        except SQLAlchemyError as error:
-            raise StorageError(f"the account database failed: {first_line(error)}") from error
-        return list(accounts.values())
+
+        async def work(connection: AsyncConnection) -> dict[Key, Account]:
+            return _accounts((await connection.execute(statement)).all())
+
+        found = await self._database.reader.run(work, within=IMPORT_DEADLINE)
+        return sorted(found.values(), key=lambda account: (account.realm, account.user))
+
+    async def is_empty(self) -> bool:
+        """Whether there is no account at all."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(select(ACCOUNTS.c.user).limit(1))).first() is None
+
+        return await self._database.reader.run(work)
 
     async def close(self) -> None:
         """Let a look-up that is under way end."""
@@ -145,10 +139,27 @@ class SqlAccounts:
         self._known.clear()
         self._unknown.clear()
 
-    def _forget_one(self, key: Key) -> None:
+    def forget_one(self, key: Key) -> None:
+        """Forget one account: somebody has changed it."""
         self._generation += 1  # a look-up in flight may have read the row of before
         self._known.pop(key, None)
         self._unknown.pop(key, None)
+
+    async def _store(self, accounts: Sequence[Account], *, within: float) -> None:
+        for account in accounts:
+            refuse_unstorable(account)
+        new = {(account.user, account.realm): account for account in accounts}
+        keys = list(new)
+
+        async def work(connection: AsyncConnection) -> None:
+            for start in range(0, len(keys), MAX_STORED_TOGETHER):
+                some = keys[start : start + MAX_STORED_TOGETHER]
+                await connection.execute(_deletion(some))
+                await connection.execute(insert(ACCOUNTS), [r for k in some for r in _rows(new[k])])
+
+        await self._database.writer.run(work, within=within)
+        for key in keys:
+            self.forget_one(key)
 
     async def _read_queue(self) -> None:
         """Look up what is asked for, together what came while the last question was under way."""
@@ -157,9 +168,8 @@ class SqlAccounts:
                 keys, self._queue = self._queue[:MAX_TOGETHER], self._queue[MAX_TOGETHER:]
                 try:
                     found = await self._read(keys)
-                except (SQLAlchemyError, OSError) as error:
-                    fault = StorageError(f"the account database failed: {first_line(error)}")
-                    self._answer(dict.fromkeys(keys, fault))
+                except StorageError as error:
+                    self._answer(dict.fromkeys(keys, error))
                 else:
                     self._answer({key: found.get(key) for key in keys})
         finally:
@@ -167,14 +177,11 @@ class SqlAccounts:
 
     async def _read(self, keys: list[Key]) -> dict[Key, Account]:
         generation = self._generation
-        statement = f"{_SELECT} (VALUES {','.join(['(?,?)'] * len(keys))})"
-        values = tuple([part for user, realm in keys for part in (realm, user)])
-        found: dict[Key, Account] = {}
-        async with self._reader.connect() as connection:
-            rows = (await connection.exec_driver_sql(statement, values)).all()
-            for user, realm, algorithm, ha1 in map(tuple, rows):
-                account = found.setdefault((user, realm), Account(user, realm, {}))
-                account.ha1[algorithm] = ha1
+
+        async def work(connection: AsyncConnection) -> dict[Key, Account]:
+            return _accounts(await self._database.statements.select_accounts(connection, keys))
+
+        found = await self._database.reader.run(work)
         if generation == self._generation:
             unknown_until = self._monotonic() + UNKNOWN_LIFETIME
             for key in keys:
@@ -197,5 +204,20 @@ def _remember(cache: dict[Key, V], key: Key, value: V, limit: int) -> None:
     cache[key] = value
 
 
-def _is(key: Key) -> ColumnElement[bool]:
-    return and_(ACCOUNTS.c.user == key[0], ACCOUNTS.c.realm == key[1])
+def _accounts(rows: Iterable[Sequence[str]]) -> dict[Key, Account]:
+    """The accounts of (user, realm, algorithm, ha1)."""
+    found: dict[Key, Account] = {}
+    for user, realm, algorithm, ha1 in rows:
+        found.setdefault((user, realm), Account(user, realm, {})).ha1[algorithm] = ha1
+    return found
+
+
+def _rows(account: Account) -> list[dict[str, str]]:
+    return [
+        {"realm": account.realm, "user": account.user, "algorithm": algorithm, "ha1": ha1}
+        for algorithm, ha1 in account.ha1.items()
+    ]
+
+
+def _deletion(keys: Sequence[Key]) -> Delete:
+    return delete(ACCOUNTS).where(tuple_(ACCOUNTS.c.user, ACCOUNTS.c.realm).in_(keys))

@@ -154,6 +154,12 @@ class MemoryAccounts:
         refuse_unstorable(account)
         self._accounts[account.user, account.realm] = account
 
+    async def put_all(self, accounts: Sequence[Account]) -> None:
+        """Add or replace many, all of them or none."""
+        for account in accounts:
+            refuse_unstorable(account)
+        self._accounts |= {(account.user, account.realm): account for account in accounts}
+
     async def remove(self, user: str, realm: str) -> bool:
         """True if there was one."""
         return self._accounts.pop((user, realm), None) is not None
@@ -161,6 +167,10 @@ class MemoryAccounts:
     async def all(self) -> Sequence[Account]:
         """Every account, ordered by realm and user."""
         return sorted(self._accounts.values(), key=lambda account: (account.realm, account.user))
+
+    async def is_empty(self) -> bool:
+        """Whether there is no account at all."""
+        return not self._accounts
 
 
 class MemoryStorage:

@@ -13,6 +13,7 @@ from offhook.registrar.binding import Binding
 
 __all__ = [
     "Account",
+    "AccountStorage",
     "AccountStore",
     "BindingStore",
     "Change",
@@ -91,11 +92,17 @@ class AccountStore(Protocol):
     async def put(self, account: Account) -> None:
         """Add or replace."""
 
+    async def put_all(self, accounts: Sequence[Account]) -> None:
+        """Add or replace many: all of them or, if it raises, none."""
+
     async def remove(self, user: str, realm: str) -> bool:
         """True if there was one."""
 
     async def all(self) -> Sequence[Account]:
         """Every account, ordered by realm and user."""
+
+    async def is_empty(self) -> bool:
+        """Whether there is no account at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +117,23 @@ class StorageCounts:
     flush_seconds: float = 0.0  # of all flushes together
 
 
-class Storage(Protocol):
+class AccountStorage(Protocol):
+    """The accounts behind one storage URL, opened by `opening.open_accounts`."""
+
+    @property
+    def accounts(self) -> AccountStore:
+        """The accounts."""
+
+    async def close(self) -> None:
+        """Let go."""
+
+
+class Storage(AccountStorage, Protocol):
     """Everything behind one storage URL, opened by `opening.open_storage`."""
 
     @property
     def bindings(self) -> ImmediateBindingStore:
         """The location service."""
-
-    @property
-    def accounts(self) -> AccountStore:
-        """The accounts."""
 
     @property
     def fault(self) -> str:

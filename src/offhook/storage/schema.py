@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     Integer,
@@ -21,8 +22,11 @@ from offhook.registrar.binding import Binding
 
 __all__ = [
     "ACCOUNTS",
+    "ACCOUNT_CHANGES",
     "BINDINGS",
+    "BINDING_COLUMNS",
     "METADATA",
+    "REPLACE",
     "SETTINGS",
     "VERSION",
     "Row",
@@ -31,7 +35,7 @@ __all__ = [
     "to_row",
 ]
 
-VERSION = 1  # PRAGMA user_version; a database of a higher one is refused
+VERSION = 2  # the last step of `migrations`, and PRAGMA user_version; a higher one is refused
 
 METADATA = MetaData()
 
@@ -57,7 +61,7 @@ BINDINGS = Table(
     Column("expires", Float, nullable=False),
     Column("q", Integer, nullable=False),
     Column("call_id", Text, nullable=False),
-    Column("cseq", Integer, nullable=False),
+    Column("cseq", BigInteger, nullable=False),  # 32 bits without a sign (RFC 3261 8.1.1.5)
     Column("instance", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("flow", Text, nullable=False),
@@ -73,6 +77,22 @@ SETTINGS = Table(
     METADATA,
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
+)
+
+# Written by triggers; see `changes`.
+ACCOUNT_CHANGES = Table(
+    "account_changes",
+    METADATA,
+    Column("version", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("user", Text, nullable=False),
+    Column("realm", Text, nullable=False),
+)
+
+BINDING_COLUMNS = tuple([column.name for column in BINDINGS.columns])
+
+# Both SQLite and PostgreSQL say it so.
+REPLACE = " ON CONFLICT (aor, slot) DO UPDATE SET " + ",".join(
+    [f"{name}=excluded.{name}" for name in BINDING_COLUMNS if name not in ("aor", "slot")]
 )
 
 Row = tuple[str, int, str, float, int, str, int, str, str, str, int, str, float, str]

@@ -28,7 +28,7 @@ from offhook.transaction import (
     Transactions,
     server_key,
 )
-from offhook.transport.flow import Address, Flow, Listener
+from offhook.transport.flow import SECURE, Address, Flow, Listener
 from offhook.transport.next_hop import NextHop
 from offhook.transport.records import Answer
 from offhook.transport.via import stamp
@@ -73,6 +73,9 @@ class Agent:
         self.transactions = Transactions()
         self.timers = Timers()
         self.sends_trying = True  # False: not even a 100, as a phone that hangs
+        self.outlet: NextHop | None = None  # of a page: where its only connection leads
+        # the host in our Via that a page makes up, not knowing its address (RFC 7118 B.1)
+        self.sent_by = ""
         self._user = user
         self._loop = network.wire.loop
         self._draw = network.wire.random
@@ -113,7 +116,7 @@ class Agent:
             return
         self._ticket += 1
         self._tickets[self._ticket] = key
-        name = hop.server_name if hop.transport == "TLS" and not hop.literal else ""
+        name = hop.server_name if hop.transport in SECURE and not hop.literal else ""
         self.network.open(Open(self._ticket, PROFILE, *key, server_name=name))
 
     def connected_to(self, address: Address) -> Flow | None:
@@ -131,7 +134,7 @@ class Agent:
     ) -> ClientTransaction:
         """Send a request without a Via in a client transaction of its own."""
         branch = f"z9hG4bK{self.token()}"
-        message.insert("via", f"{flow.via}{branch};rport")
+        message.insert("via", self._via(flow, branch))
         make = ClientInvite if message.method == "INVITE" else ClientNonInvite
         machine: ClientTransaction = make(
             branch, flow, message.to_bytes(), self.timers, self, self._loop.time()
@@ -156,10 +159,15 @@ class Agent:
     def send_ack(self, message: Message, flow: Flow) -> bytes:
         """Send the ACK of a 2xx; returns it, to be sent again as often as the 2xx comes."""
         branch = f"z9hG4bK{self.token()}"
-        message.insert("via", f"{flow.via}{branch};rport")
+        message.insert("via", self._via(flow, branch))
         data = message.to_bytes()
         self.network.send(flow, data)
         return data
+
+    def _via(self, flow: Flow, branch: str) -> str:
+        if self.sent_by:
+            return f"SIP/2.0/{flow.transport} {self.sent_by};branch={branch}"
+        return f"{flow.via}{branch};rport"
 
     # responses of ours ----------------------------------------------------------------------------
     def respond(
@@ -203,8 +211,8 @@ class Agent:
 
     # Sink -----------------------------------------------------------------------------------------
     def receive(self, flow: Flow, data: bytes) -> None:
-        """A datagram, or the next octets of a connection."""
-        if not flow.connection:
+        """A datagram, a WebSocket message, or the next octets of a connection."""
+        if flow.framed:
             self._message(flow, data)
             return
         framer = self._framers.setdefault(flow.name, StreamFramer())

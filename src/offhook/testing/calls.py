@@ -191,7 +191,9 @@ class OutgoingCall:
         self._owner.add_dialog(dialog)
         ack = dialog.request("ACK", cseq=dialog.cseq)
         unwanted = self._wants_cancel or bool(self.status) or not first
-        self._agent.with_flow(way_of(ack), lambda flow: self._acknowledge(ack, flow, tag))
+        self._agent.with_flow(
+            self._agent.outlet or way_of(ack), lambda flow: self._acknowledge(ack, flow, tag)
+        )
         self._finish(response.status, response)
         if unwanted:
             self._agent.loop.call_soon(start_bye, self._agent, dialog)
@@ -314,4 +316,4 @@ def _send_bye(agent: Agent, dialog: PhoneDialog, answered: OnResponse) -> None:
         else:
             agent.send_request(message, flow, answered)
 
-    agent.with_flow(way_of(message), send)
+    agent.with_flow(agent.outlet or way_of(message), send)

@@ -12,7 +12,7 @@ from offhook.runtime.counters import Counters, Gauges
 from offhook.runtime.network import Sink
 from offhook.testing.stream import End, Stream
 from offhook.testing.wire import EPOCH, Station, Wire
-from offhook.transport.flow import RELIABLE, Address, Flow, Listener
+from offhook.transport.flow import RELIABLE, SECURE, WEBSOCKET, Address, Flow, Listener
 from offhook.transport.records import Question
 
 __all__ = ["VirtualNetwork"]
@@ -21,12 +21,13 @@ CONNECT_DEADLINE = 4.0  # seconds: as the real network's default
 FIRST_PORT = 40_000  # ephemeral ports begin here
 LAST_PORT = 65_535
 LONGEST_DATAGRAM = 65_507  # octets of UDP over IPv4
+HANDSHAKE = {"TLS": 2, "WS": 2, "WSS": 4}  # hops beyond those of TCP
 
 
 class VirtualNetwork:
     """Implements `Network`. The first address is the one that is sent from when a listener is a
     wildcard; `realm` names the NAT box in front, `certificate` the names of a TLS listener (none:
-    every name is good)."""
+    every name is good). Only a `browser` connects by WebSocket."""
 
     def __init__(
         self,
@@ -34,12 +35,14 @@ class VirtualNetwork:
         *addresses: str,
         realm: str = "",
         certificate: Sequence[str] = (),
+        browser: bool = False,
     ) -> None:
         self.counters = Counters()
         self.wire = wire
         self.addresses = addresses
         self.realm = realm
         self.certificate = certificate
+        self.browser = browser
         self._sink: Sink | None = None
         self._listeners: list[Listener] = []
         self._datagram: dict[tuple[Listener, Address, Address], Flow] = {}
@@ -99,6 +102,8 @@ class VirtualNetwork:
             sink.open_failed(request.ticket, f"port {port} is not in 1..{LAST_PORT}")
         elif request.transport == "UDP":
             self._open_datagram(sink, request)
+        elif request.transport in WEBSOCKET and not self.browser:
+            sink.open_failed(request.ticket, "WebSocket peers connect to us")
         else:
             self._connect(request)
 
@@ -192,7 +197,7 @@ class VirtualNetwork:
         sink.flow_opened(request.ticket, flow)
 
     def _connect(self, request: Open) -> None:
-        """Three hops (five with TLS) to an open connection, each with the delay of its link."""
+        """Hops to an open connection and its handshakes, each with the delay of its link."""
         source = (request.local or self._own(request), self._free_port())
         stream = self.wire.connect(self.realm, request.transport, source, request.destination)
         _Attempt(self, request, stream).start()
@@ -283,13 +288,14 @@ def _overlap(one: Listener, other: Listener) -> bool:
 
 
 class _Attempt:
-    """A connection being made: there and back, with TLS once more, or a deadline."""
+    """A connection being made: there and back, once more for each handshake, or a deadline."""
 
     def __init__(self, network: VirtualNetwork, request: Open, stream: Stream) -> None:
         self._network = network
         self._request = request
         self._stream = stream
         self._deadline: asyncio.TimerHandle | None = None
+        self._left = HANDSHAKE.get(stream.transport, 0)
 
     def start(self) -> None:
         """Send the first segment."""
@@ -312,19 +318,21 @@ class _Attempt:
     def _arrive(self, station: Station) -> None:
         if not station.listens(self._stream.transport, self._stream.destination):
             self._later(self._refused, station)
-        elif self._stream.transport == "TLS":
-            self._later(self._hello, station)
         else:
-            self._establish(station)
+            self._shake(station)
 
     def _refused(self, _station: Station) -> None:
         self._end("refused")
 
-    def _hello(self, station: Station) -> None:
-        if station.certifies(self._request.server_name):
-            self._later(self._establish, station)
-        else:
+    def _shake(self, station: Station) -> None:
+        transport = self._stream.transport
+        if not self._left:
+            self._establish(station)
+        elif transport in SECURE and not station.certifies(self._request.server_name):
             self._end("the certificate names another host")
+        else:
+            self._left -= 1
+            self._later(self._shake, station)
 
     def _establish(self, station: Station) -> None:
         """The far end is open now, the near one a delay later."""

@@ -17,14 +17,15 @@ from offhook.testing.calls import IncomingCall, OutgoingCall, Script
 from offhook.testing.dialogs import PhoneDialog, cseq_of
 from offhook.testing.network import VirtualNetwork
 from offhook.testing.wire import Wire
-from offhook.transport.flow import Address, Flow
+from offhook.transport.flow import SECURE, WEBSOCKET, Address, Flow
 from offhook.transport.next_hop import NextHop
 
 __all__ = ["ScriptedPhone"]
 
 
 class ScriptedPhone:
-    """One phone. `script` may be changed at any time; it holds for the next call."""
+    """One phone. `script` may be changed at any time; it holds for the next call. With a sips AoR
+    its Contact is sips too (RFC 5630)."""
 
     def __init__(
         self,
@@ -39,8 +40,10 @@ class ScriptedPhone:
         script: Script | None = None,
     ) -> None:
         self.aor = aor if aor.startswith("sip") else f"sip:{aor}"
+        self._scheme = self.aor.partition(":")[0]
         self.script = script or Script()
-        self.network = VirtualNetwork(wire, address[0], realm=realm)
+        browser = transport in WEBSOCKET
+        self.network = VirtualNetwork(wire, address[0], realm=realm, browser=browser)
         self.agent = Agent(self.network, self)
         self.incoming: list[IncomingCall] = []
         self.outgoing: list[OutgoingCall] = []
@@ -54,17 +57,26 @@ class ScriptedPhone:
         self._address = address
         self._transport = transport
         self._proxy = NextHop(transport, proxy[0], proxy[1], literal=True, server_name=proxy[0])
-        suffix = "" if transport == "UDP" else f";transport={transport.lower()}"
-        host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        self.uri = f"sip:{user}@{host}:{address[1]}{suffix}"
+        self.uri = f"{self._scheme}:{user}@{self._place()}"
         self.contact = f"<{self.uri}>"
         self._registration = self.agent.token()
         self._cseq = 0
         self._arrived = asyncio.Event()
 
+    def _place(self) -> str:
+        """What follows the user part in our Contact; a page makes it up (RFC 7118 B.1)."""
+        if self._transport in WEBSOCKET:
+            self.agent.sent_by = f"{self.agent.token()}.invalid"
+            self.agent.outlet = self._proxy
+            return f"{self.agent.sent_by};transport=ws"
+        plain = self._transport == "UDP" or self._scheme == "sips"
+        suffix = "" if plain else f";transport={self._transport.lower()}"
+        host, port = self._address
+        return f"[{host}]:{port}{suffix}" if ":" in host else f"{host}:{port}{suffix}"
+
     async def start(self) -> None:
-        """Open the port; a phone over TLS has none, as phones do."""
-        if self._transport != "TLS":
+        """Open the port; a phone over TLS and a page have none, as in life."""
+        if self._transport not in SECURE and self._transport not in WEBSOCKET:
             await self.agent.listen(self._transport, self._address)
 
     async def stop(self) -> None:
@@ -100,7 +112,7 @@ class ScriptedPhone:
             value = f"{value};q={q}"
         headers = [("Contact", value), ("Expires", str(expires)), *headers]
         domain = self.aor.partition("@")[2]
-        message = self._request("REGISTER", f"sip:{domain}", self._registration, headers)
+        message = self._request("REGISTER", f"{self._scheme}:{domain}", self._registration, headers)
         response = await self.transact(message)
         if response is None:
             return 408

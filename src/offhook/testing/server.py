@@ -20,6 +20,8 @@ from offhook.exchange import Exchange, Gateway, Profile
 from offhook.exchange.counters import Counters
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.flow_moves import FlowMoves
+from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.handlers import Hook
 from offhook.exchange.keep_alive import KeepAlive
 from offhook.exchange.ping_schedule import KeepAlivePolicy
@@ -48,6 +50,8 @@ class ProfileSettings:
         "udp:192.0.2.1:5060",
         "tcp:192.0.2.1:5060",
         "tls:192.0.2.1:5061",
+        "ws:192.0.2.1:80",
+        "wss:192.0.2.1:443",
     )
     authenticate: bool = True
     registrar: bool = True
@@ -56,6 +60,7 @@ class ProfileSettings:
     policy: RegistrarPolicy = field(default_factory=RegistrarPolicy)
     advertise: str = ""
     advertise_to: Mapping[str, str] = field(default_factory=dict)
+    redirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,7 @@ class SimulatedExchange:
         await self._add_accounts()
         serving = await self._serving(network)
         self.engine = serving.engine
+        FlowMoves(self.storage.bindings, self.engine.flow_moved)
         lost = partial(_drop, serving.flows, self._counters)
         dispatcher = Dispatcher(serving, self.exchange.handlers, lost)
         self._dispatcher = dispatcher
@@ -203,6 +209,7 @@ class SimulatedExchange:
     async def _serving(self, network: VirtualNetwork) -> Serving:
         settings, storage = self.settings, self.storage
         draw = self.wire.random
+        gateways = {name: _gateway(name, trunk) for name, trunk in settings.gateways.items()}
         engine = Engine(
             EngineSettings(
                 key=await storage.secret("route", 32),
@@ -210,6 +217,7 @@ class SimulatedExchange:
                 domains=frozenset(settings.domains),
                 timer_slack=settings.timer_slack,
                 max_transactions=settings.max_transactions,
+                guarded=guard_of(gateways),
             )
         )
         key = await storage.secret("digest", 32)
@@ -219,14 +227,14 @@ class SimulatedExchange:
             flush=self._flush,
             bindings=storage.bindings,
             immediate=storage.bindings,
-            flows=FlowBindings(storage.bindings),
+            flows=FlowBindings(storage.bindings, engine.close_idle),
             gruus=Gruus(await storage.secret("gruu", 32)),
             accounts=storage.accounts,
             profiles={
                 name: _profile(name, profile, key, network.unix())
                 for name, profile in settings.profiles.items()
             },
-            gateways={name: _gateway(name, trunk) for name, trunk in settings.gateways.items()},
+            gateways=gateways,
             domains=frozenset(settings.domains),
             default_domain=settings.domains[0],
             bans=self._bans,
@@ -266,7 +274,9 @@ class SimulatedExchange:
 def _profile(name: str, settings: ProfileSettings, key: bytes, unix: float) -> Profile:
     nonces = NonceRegistry(key, not_before=unix)
     guard = DigestGuard(nonces, algorithms=settings.digest, qop=settings.qop)
-    return Profile(name, settings.authenticate, settings.registrar, guard, settings.policy)
+    return Profile(
+        name, settings.authenticate, settings.registrar, guard, settings.policy, settings.redirect
+    )
 
 
 def _gateway(name: str, trunk: Trunk) -> Gateway:

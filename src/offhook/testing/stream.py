@@ -1,5 +1,5 @@
-"""Virtual TCP and TLS connections: two ordered, reliable streams of octets, until somebody closes
-or nothing gets through for too long."""
+"""Virtual TCP, TLS and WebSocket connections: two ordered, reliable streams of octets, or of whole
+messages, until somebody closes or nothing gets through for too long."""
 
 from __future__ import annotations
 
@@ -101,11 +101,15 @@ class End:
         self._flow = flow
 
     def send(self, data: bytes) -> None:
-        """Send octets; they arrive in order and in pieces, or the connection is lost."""
+        """Send octets; they arrive in order and in pieces (a WebSocket message whole), or the
+        connection is lost."""
         if self._flow is None:
             return
-        for start in range(0, len(data), SEGMENT):
-            self._stalled.append(data[start : start + SEGMENT])
+        if self._flow.framed:
+            self._stalled.append(data)
+        else:
+            for start in range(0, len(data), SEGMENT):
+                self._stalled.append(data[start : start + SEGMENT])
         if not self._tries:
             self._push()
 

@@ -49,14 +49,16 @@ class World:
         profile: str = "",
         script: Script | None = None,
     ) -> ScriptedPhone:
-        """A phone of an account ("alice" or "alice@example.com"), its port open, unregistered."""
+        """A phone of an account ("alice", "alice@example.com" or, to be reached by sips too,
+        "sips:alice"), its port open, unregistered."""
         settings = self.server.settings
-        account = name if "@" in name else f"{name}@{settings.domains[0]}"
+        scheme, colon, user = name.rpartition(":")
+        account = user if "@" in user else f"{user}@{settings.domains[0]}"
         place = address or (f"198.51.100.{len(self.phones) + 1}", 5060)
         phone = ScriptedPhone(
             self.wire,
             place,
-            account,
+            f"{scheme}{colon}{account}",
             proxy=self.server.address(transport, profile),
             password=settings.accounts.get(account, ""),
             transport=transport,

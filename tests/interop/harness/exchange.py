@@ -41,7 +41,8 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What an instance is configured with; ``extra`` is TOML for tables of its own."""
+    """What an instance is configured with; ``extra`` is TOML for tables of its own, ``storage``
+    the lines of its ``[storage]`` (default: SQLite in the folder)."""
 
     profiles: Sequence[Profile] = (Profile(transports=("udp", "tcp")),)
     accounts: Sequence[Account] = ()
@@ -51,6 +52,7 @@ class Setup:
     domains: Sequence[str] = (DOMAIN,)
     core: int | None = None
     place: Place = HERE
+    storage: str = ""
 
 
 @dataclass(slots=True)
@@ -157,7 +159,7 @@ class Exchange:
                 f'key = "{self.setup.certificate.key}"',
                 f'ca = "{self.setup.certificate.authority}"',
             ]
-        parts += ["[storage]", f'url = "sqlite:{self.database}"']
+        parts += ["[storage]", self.setup.storage or f'url = "sqlite:{self.database}"']
         parts += ["[admin]", f'listen = "{LOOPBACK}:{free_port()}"', 'socket = "offhook.sock"']
         return "\n".join([*parts, self.setup.extra, ""])
 

@@ -40,7 +40,12 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "sipp": ("stock scenarios", "calls under load"),
     "sipsak": ("OPTIONS",),
     "kamailio": ("proxy between two exchanges", "spiral", "loop refused"),
-    "jssip": (*PHONE_FEATURES, "reload of the page", "page of a foreign site refused"),
+    "jssip": (
+        *PHONE_FEATURES,
+        "reload of the page",
+        "restart of the server",
+        "page of a foreign site refused",
+    ),
 }
 COLUMNS = {"jssip": ("ws", "wss")}  # else TRANSPORTS
 

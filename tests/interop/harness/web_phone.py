@@ -53,6 +53,10 @@ class WebPhone:
         """Until the WebSocket stands."""
         self._until("phone.state.connected", "connected")
 
+    def wait_disconnected(self) -> None:
+        """Until the WebSocket is gone."""
+        self._until("!phone.state.connected", "disconnected")
+
     def wait_refused(self, status: int) -> None:
         """Until a REGISTER was refused for good."""
         self._until(f"phone.state.refused === '{status}'", f"refused with {status}")

@@ -50,6 +50,14 @@ def test_our_token_is_found() -> None:
     assert (incoming.drop_routes, incoming.next_route) == (1, "sip:next;lr")
 
 
+def test_a_page_means_our_secure_port_by_a_route_without_one() -> None:
+    made = routes()
+    made.add_own("sip.example.com", 443)
+    assert arrived("<sip:sip.example.com;transport=ws;lr>", made=made).drop_routes == 1
+    assert arrived("<sip:sip.example.com:443;transport=ws;lr>", made=made).drop_routes == 1
+    assert arrived("<sip:other.example.com;transport=ws;lr>", made=made).drop_routes == 0
+
+
 def test_both_of_a_double_record_route_are_dropped() -> None:
     made = routes()
     made.add_own("203.0.113.9", 5080)

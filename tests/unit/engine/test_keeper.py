@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from offhook.proxy.branch import Branch
+from offhook.proxy.target import Target
 from offhook.testing.builders import build_request, build_response
-from tests.unit.engine.rig import CALLEE, CALLER, TARGET, TCP, Rig, datagram
+from offhook.transport.flow import Listener
+from tests.unit.engine.rig import CALLEE, CALLER, TARGET, TCP, TLS, WSS, Rig, datagram
 
 INVITE = build_request("INVITE", "sip:bob@example.com", source=CALLER)
 
@@ -77,3 +79,17 @@ def test_timer_f_of_a_relayed_request() -> None:
     assert fork.outcome is not None
     assert fork.outcome.status == 408
     assert rig.to(CALLEE)[0].uri == TARGET
+
+
+@pytest.mark.parametrize(("listener", "status"), [(WSS, 480), (TLS, 0)])
+def test_a_page_that_leaves_while_it_rings_answers_nowhere_else(
+    listener: Listener, status: int
+) -> None:
+    """A phone over TLS may come back with its answer."""
+    rig = Rig()
+    flow = rig.accept(listener, CALLEE)
+    fork = rig.fork(rig.request(INVITE), Target(TARGET, flow=flow.name, by_flow=True))
+    (request,) = [message for _, message in rig.sent if message.method == "INVITE"]
+    rig.receive(build_response(request.to_bytes(), 180), flow)
+    rig.lose(flow)
+    assert (fork.outcome.status if fork.outcome else 0) == status

@@ -84,6 +84,8 @@ class Setting:
     store: AccountStore = field(default_factory=MemoryAccounts)
     host: str = "192.0.2.1"
     digest: Sequence[str] = ("MD5",)
+    redirect: bool = False
+    secure: bool = False  # profile "internal" is at 192.0.2.1:5061 over TLS too
 
 
 class Options(TypedDict, total=False):
@@ -289,13 +291,14 @@ class Bench:
         self.dispatcher = Dispatcher(self.serving, self.exchange.handlers, self.lost.append)
         self.driver = Driver(self.engine, self.network, self.dispatcher, self.failures.append)
         self.exchange.bind(self.serving)
-        await self.driver.listen(
-            [
-                Listener("internal", "UDP", setting.host, 5060),
-                Listener("internal", "TCP", setting.host, 5060),
-                Listener("external", "UDP", setting.host, 5080),
-            ]
-        )
+        listeners = [
+            Listener("internal", "UDP", setting.host, 5060),
+            Listener("internal", "TCP", setting.host, 5060),
+            Listener("external", "UDP", setting.host, 5080),
+        ]
+        if setting.secure:
+            listeners.append(Listener("internal", "TLS", setting.host, 5061))
+        await self.driver.listen(listeners)
 
     def _serving(self) -> Serving:
         setting = self.setting
@@ -335,7 +338,13 @@ class Bench:
 def _profiles(setting: Setting) -> Mapping[str, Profile]:
     guard = DigestGuard(NonceRegistry(b"n" * 16), algorithms=setting.digest)
     return {
-        "internal": Profile("internal", setting.authenticate, setting.registrar, guard),
+        "internal": Profile(
+            "internal",
+            setting.authenticate,
+            setting.registrar,
+            guard,
+            redirect=setting.redirect,
+        ),
         "external": Profile("external", False, False, guard),
     }
 

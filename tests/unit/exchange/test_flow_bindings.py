@@ -160,3 +160,42 @@ def test_what_is_remembered_is_bounded(
         True,
         False,  # alive
     ]
+
+
+UDP = "udp/192.0.2.1:5060/9.9.9.9:5060"
+
+
+def _flow(number: int, flow: str, user: str = "bob", instance: str = "<a>") -> Binding:
+    """A binding of a phone that uses outbound."""
+    made = binding(user, str(number), flow=flow, by_flow=True, instance=instance)
+    return replace(made, parameters=f";reg-id={number}")
+
+
+def test_a_datagram_flow_that_is_kept_alive_can_be_lost(store: MemoryBindings) -> None:
+    index = FlowBindings(store)
+    _put(store, _flow(1, UDP), binding("bob", "9", flow=UDP, by_flow=True))
+    assert index.lost(UDP) == 1
+    assert _contacts(store, "bob") == ["sip:bob@9:5060"]
+
+
+def test_a_flow_that_its_phone_has_replaced_is_closed(store: MemoryBindings) -> None:
+    closed: list[str] = []
+    FlowBindings(store, closed.append)
+    _put(store, _flow(1, ONE), _flow(2, TCP))
+    _put(store, _flow(1, TWO), _flow(2, TCP))
+    assert closed == [ONE]
+    _put(store, _flow(1, TWO))  # unregistered, not replaced
+    assert closed == [ONE]
+
+
+def test_a_flow_that_others_use_stays_open(store: MemoryBindings) -> None:
+    closed: list[str] = []
+    FlowBindings(store, closed.append)
+    _put(store, _flow(1, ONE, "alice"))
+    _put(store, _flow(1, ONE))
+    _put(store, _flow(1, TWO))
+    assert closed == []
+    plain = binding("carol", "1", flow=NEXT, by_flow=True, instance="<a>")
+    _put(store, plain)
+    _put(store, replace(plain, flow=TCP))  # a phone without reg-id may have two connections
+    assert closed == []

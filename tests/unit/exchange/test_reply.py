@@ -6,6 +6,9 @@ import pytest
 
 from offhook.errors import UsageError
 from offhook.exchange import Reply
+from offhook.message import parse_uri
+from offhook.proxy.target import Target
+from tests.unit.exchange.bench import binding
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,34 @@ def test_a_body_says_what_it_is() -> None:
 def test_a_value_is_one_line(name: str, value: str) -> None:
     with pytest.raises(UsageError, match="one line"):
         Reply(200, headers={name: value}).lines()
+
+
+def test_contacts_by_falling_q() -> None:
+    lines = Reply(
+        302,
+        contacts=[
+            binding("bob", "192.0.2.9", q=300),
+            Target("sip:bob@192.0.2.8", q=700),
+            "sip:voicemail@media.internal",
+            parse_uri("sips:bob@example.com"),
+        ],
+    ).lines()
+    assert lines == [
+        ("Contact", "<sip:voicemail@media.internal>;q=1"),
+        ("Contact", "<sips:bob@example.com>;q=1"),
+        ("Contact", "<sip:bob@192.0.2.8>;q=0.7"),
+        ("Contact", "<sip:bob@192.0.2.9:5060>;q=0.3"),
+    ]
+    assert Reply(485, contacts=["tel:+331"]).lines() == [("Contact", "<tel:+331>;q=1")]
+
+
+@pytest.mark.parametrize("contact", ["<sip:bob@x>", "sip:bob@x\r\nEvil: yes", "sip:a b@x"])
+def test_a_contact_is_a_bare_uri(contact: str) -> None:
+    with pytest.raises(UsageError, match="is no URI"):
+        Reply(302, contacts=[contact]).lines()
+
+
+@pytest.mark.parametrize("status", [200, 404, 480, 600])
+def test_contacts_belong_to_redirections(status: int) -> None:
+    with pytest.raises(UsageError, match="a 3xx or a 485"):
+        Reply(status, contacts=["sip:bob@x"])

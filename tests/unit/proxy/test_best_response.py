@@ -34,14 +34,23 @@ def test_nobody_is_none() -> None:
     [
         ([486, 603], 603),
         ([603, 606], 603),
-        ([486, 404], 404),
+        ([404, 486], 486),
+        ([480, 486], 486),
+        ([404, 480], 480),
+        ([487, 480], 480),
+        ([408, 404], 404),
+        ([403, 488], 403),
+        ([486, 422], 422),
+        ([407, 401], 401),
         ([500, 404], 404),
         ([302, 486], 302),
         ([480, 407], 407),
         ([486, 415], 415),
         ([503, 500], 500),
         ([501, 503], 501),
-        ([408, 486], 408),
+        ([408, 486], 486),
+        ([408, 500], 408),
+        ([440, 603], 603),
     ],
 )
 def test_the_best_of_several(statuses: list[int], chosen: int) -> None:
@@ -52,7 +61,7 @@ def test_the_best_of_several(statuses: list[int], chosen: int) -> None:
 
 
 def test_a_received_answer_tells_more_than_our_own() -> None:
-    own, received = Ended(408), ended(486)
+    own, received = Ended(480), ended(404)
     assert best([own, received]) is received
 
 

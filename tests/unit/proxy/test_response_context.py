@@ -8,7 +8,7 @@ import pytest
 
 from offhook.proxy.branch import SILENCE, TIMER_C, Branch
 from offhook.proxy.response_context import COMPLETED_ELSEWHERE, Fork, ResponseContext
-from offhook.proxy.target import ForkRequest, Outcome, Target
+from offhook.proxy.target import ForkRequest, Outcome, Redirects, Target
 from tests.unit.proxy.outlet import Outlet, response
 
 A, B, C = (f"sip:{name}@192.0.2.{number}" for number, name in enumerate("abc", start=11))
@@ -86,10 +86,10 @@ def test_failures_are_held_until_the_last_and_the_best_is_the_outcome() -> None:
     assert fork.outcome is None
     stage.hear(fork, B, 404)
     assert fork.outcome is not None
-    assert fork.outcome.status == 404
+    assert fork.outcome.status == 486
     assert stage.outlet.of("answer") == []  # the program decides
     assert stage.context.answer(fork.outcome, 0.0)
-    assert stage.outlet.of("answer") == [404]
+    assert stage.outlet.of("answer") == [486]
     assert not stage.context.answer(Outcome(500), 0.0)
 
 
@@ -119,7 +119,7 @@ def test_groups_follow_one_another() -> None:
     assert stage.outlet.of("send") == [A, B, C]
     stage.hear(fork, B, 480)
     stage.hear(fork, C, 480)
-    assert stage.outlet.of("answer") == [480]
+    assert stage.outlet.of("answer") == [486]
 
 
 def test_nobody_to_ring_is_480() -> None:
@@ -279,3 +279,135 @@ def test_a_6xx_while_the_group_starts_stops_the_rest() -> None:
     assert stage.outlet.of("send") == [B]
     stage.hear(fork, B, 486)
     assert stage.outlet.of("answer") == [486]
+
+
+# Max-Breadth -------------------------------------------------------------------------------------
+class Narrow(Stage):
+    """A context whose request came with this Max-Breadth."""
+
+    def __init__(self, breadth: int, *, invite: bool = True) -> None:
+        super().__init__(invite=invite)
+        self.context.breadth = breadth
+
+
+@pytest.mark.rfc("5393", "5.3.3")
+def test_parallel_branches_divide_what_there_is() -> None:
+    stage = Stage()
+    fork = stage.fork([A, B, C], decides=True)
+    assert [branch.breadth for branch in fork.branches] == [20, 20, 20]
+    assert stage.context.used == 60
+
+
+@pytest.mark.rfc("5393", "5.3.3.1")
+def test_serial_branches_use_it_again() -> None:
+    stage = Stage()
+    fork = stage.fork([A], [B], decides=True)
+    assert fork.branches[0].breadth == 60
+    stage.hear(fork, A, 486)
+    assert [branch.breadth for branch in fork.branches] == [0, 60]
+
+
+def test_a_program_that_waits_may_add_branches() -> None:
+    stage = Stage()
+    fork = stage.fork([A])
+    stage.context.add(fork, Target(B), 0.0)
+    stage.context.add(fork, Target(C), 0.0)
+    assert [branch.breadth for branch in fork.branches] == [30, 15, 7]
+
+
+@pytest.mark.rfc("5393", "5.3.3")
+def test_an_invite_rings_one_after_the_other_where_it_may_not_ring_together() -> None:
+    stage = Narrow(2)
+    fork = stage.fork([A, B, C], decides=True)
+    assert stage.outlet.of("send") == [A, B]
+    stage.hear(fork, A, 486)
+    stage.hear(fork, B, 486)
+    assert stage.outlet.of("send") == [A, B, C]
+    stage.hear(fork, C, 480)
+    assert stage.outlet.of("answer") == [486]
+    assert stage.context.used == 0
+
+
+def test_a_second_fork_waits_for_the_branch_that_is_being_cancelled() -> None:
+    stage = Narrow(1)
+    first = stage.fork([A], ring=20)
+    stage.hear(first, A, 180)
+    stage.outlet.advance(20)
+    assert stage.outlet.of("settled") == [408]
+    second = stage.fork([B])
+    assert stage.outlet.of("send") == [A]
+    stage.hear(first, A, 487)
+    assert stage.outlet.of("send") == [A, B]
+    stage.hear(second, B, 200)
+    assert stage.outlet.of("up") == [180, 200]
+
+
+@pytest.mark.rfc("5393", "5.3.3")
+def test_what_cannot_wait_is_440() -> None:
+    stage = Narrow(2, invite=False)
+    fork = stage.fork([A, B, C], decides=True)
+    assert [branch.status for branch in fork.branches] == [0, 0, 440]
+    stage.hear(fork, A, 404)
+    stage.hear(fork, B, 404)
+    assert stage.outlet.of("answer") == [404]
+    alone = Narrow(0, invite=False)
+    alone.fork([A], decides=True)
+    assert alone.outlet.of("answer") == [440]
+
+
+# redirections ------------------------------------------------------------------------------------
+def following(stage: Stage, *groups: Sequence[str]) -> Fork:
+    """A fork that goes wherever a 3xx says."""
+    targets = [[Target(uri) for uri in group] for group in groups]
+    redirects = Redirects("sip:bob@example.com", lambda uri: [Target(uri)])
+    return stage.context.fork(ForkRequest(targets, redirects=redirects, decides=True), 0.0)
+
+
+def moved(stage: Stage, fork: Fork, uri: str, *contacts: str) -> None:
+    """A branch answers 302."""
+    headers = [("Contact", f"<{contact}>") for contact in contacts]
+    branch = next(each for each in fork.branches if each.target.uri == uri)
+    fork.final(branch, response(302, headers=headers), stage.outlet.now)
+
+
+@pytest.mark.rfc("3261", "16.7")
+def test_a_redirection_takes_the_place_of_its_branch() -> None:
+    stage = Stage()
+    fork = following(stage, [A])
+    moved(stage, fork, A, B)
+    assert stage.outlet.of("send") == [A, B]
+    assert [branch.breadth for branch in fork.branches] == [0, 60]
+    stage.hear(fork, B, 486)
+    assert stage.outlet.of("answer") == [486]  # not the 302, of which nothing is left
+
+
+def test_a_loop_of_redirections_is_482() -> None:
+    stage = Stage()
+    fork = following(stage, [A])
+    moved(stage, fork, A, B)
+    moved(stage, fork, B, C)
+    moved(stage, fork, C, A)
+    assert stage.outlet.of("send") == [A, B, C]
+    assert stage.outlet.of("answer") == [482]
+
+
+def test_a_redirection_joins_what_rings_and_does_not_join_what_is_over() -> None:
+    stage = Stage()
+    fork = following(stage, [A, B])
+    stage.hear(fork, B, 180)
+    moved(stage, fork, A, C)
+    assert stage.outlet.of("send") == [A, B, C]
+    stage.hear(fork, B, 200)
+    moved(stage, fork, C, "sip:d@192.0.2.14")
+    assert stage.outlet.of("send") == [A, B, C]
+    assert stage.outlet.of("up") == [180, 200]
+
+
+def test_nobody_is_redirected_after_the_caller_gave_up() -> None:
+    stage = Stage()
+    fork = following(stage, [A])
+    stage.hear(fork, A, 180)
+    stage.context.cancel("", 0.0)
+    moved(stage, fork, A, B)
+    assert stage.outlet.of("send") == [A]
+    assert stage.outlet.of("answer") == [487]

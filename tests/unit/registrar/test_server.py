@@ -91,7 +91,7 @@ def test_a_refresh_replaces_and_takes_over_flow_and_user_agent() -> None:
         ("sip:Alice@h.example", "sip:alice@h.example", False),
         ("sip:alice@h.example:5060", "sip:alice@h.example", False),
         ("sip:alice@[2001:db8::1]", "sip:alice@[2001:DB8:0::1]", True),
-        ("sips:alice@h.example", "sip:alice@h.example", False),
+        ("sips:alice@h.example", "sip:alice@h.example", True),
         ("sip:%00@h.example", "sip:%00%00@h.example", False),
     ],
 )
@@ -327,3 +327,14 @@ def test_a_stored_contact_that_cannot_be_read_any_more_harms_nobody() -> None:
     ]
     assert registrar.register("<sip:a%40b@h>", cseq=9).status == 200
     assert len(registrar.bindings) == 2
+
+
+@pytest.mark.rfc("3608", "6.3")
+def test_a_service_route_is_told_to_whom_is_registered() -> None:
+    route = ("sip:orig@192.0.2.1;lr", "sip:192.0.2.2;lr")
+    registrar = Registrar(RegistrarPolicy(service_route=route))
+    update = registrar.register("<sip:a@h>")
+    told = ("Service-Route", "<sip:orig@192.0.2.1;lr>, <sip:192.0.2.2;lr>")
+    assert told in update.headers
+    assert told in registrar.register().headers
+    assert told not in registrar.register("<sip:a@h>;expires=0").headers

@@ -263,6 +263,7 @@ BROKEN = [
     (P + "qop = ['auth-conf']", "offhook.toml: profiles.p.qop[0]: ", "use auth or auth-int"),
     (P + "qop = []", "offhook.toml: profiles.p.qop: is empty", '["auth"]'),
     (P + "qop = ['auth', 'AUTH']", "offhook.toml: profiles.p.qop: ", "twice"),
+    (P + "redirect = 'recurse'", "offhook.toml: profiles.p.redirect: ", "one of pass, follow"),
     (P + "advertise = 'a b'", "offhook.toml: profiles.p.advertise: ", "not a domain name"),
     (P + "advertise_to = '10.0.0.0/8'", "offhook.toml: profiles.p.advertise_to: ", "a table"),
     (
@@ -359,7 +360,7 @@ BROKEN = [
     ("[registrar]\ndefault_expires = 9", "offhook.toml: registrar.default_expires: ", "between"),
     ("[storage]\nurl = 'offhook.db'", "offhook.toml: storage.url: ", "write sqlite:FILE"),
     ("[storage]\nurl = 'sqlite:'", "offhook.toml: storage.url: ", "write sqlite:FILE"),
-    ("[storage]\nurl = 'postgresql://h/d'", "offhook.toml: storage.url: ", "not available yet"),
+    ("[storage]\nurl = 'redis://h/d'", "offhook.toml: storage.url: ", "not available yet"),
     ("[admin]\nlisten = '8060'", "offhook.toml: admin.listen: ", "HOST:PORT"),
     (f"[admin]\nsocket = '{'s' * 120}'", "offhook.toml: admin.socket: ", "longer than 107"),
     ("[log]\nlevel = 'verbose'", "offhook.toml: log.level: ", "debug, info, warning, error"),

@@ -432,6 +432,7 @@ def test_what_is_there() -> None:
         status = await node.status()
         assert status == {
             "storage": "ok",
+            "unsaved": 0,
             "registrations": 1,
             "transactions": len(node.transactions()),
             "requests": 2,

@@ -18,6 +18,7 @@ domains = ["example.com"]
 listen = ["udp:127.0.0.1:5060"]
 digest = ["SHA-256", "MD5"]
 qop = ["auth", "auth-int"]
+redirect = "follow"
 [profiles.external]
 listen = ["udp:127.0.0.1:5080"]
 authenticate = false
@@ -53,6 +54,7 @@ def test_profiles(folder: Path) -> None:
     assert (external.authenticate, external.registrar, external.open) == (False, False, False)
     asked = internal.guard.challenge("example.com", source="9.9.9.9", now=0.0)
     assert ["SHA-256" in each for each in asked] == [True, False]
+    assert (internal.redirect, external.redirect) == (True, False)
     assert all('qop="auth,auth-int"' in each for each in asked)
     policy = internal.policy
     assert (policy.minimum, policy.maximum, policy.default, policy.max_contacts) == (

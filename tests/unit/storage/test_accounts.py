@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from offhook.errors import StorageError
 from offhook.storage import Account
 from offhook.storage.accounts import SqlAccounts
-from offhook.storage.schema import METADATA
+from offhook.storage.connections import Work
+from offhook.storage.sqlite import SqliteDatabase
 
 ALICE = Account("alice", "r", {"MD5": "aa"})
 
@@ -31,22 +32,23 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    made = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
-    async with made.begin() as connection:
-        await connection.run_sync(METADATA.create_all)
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    made = SqliteDatabase(tmp_path / "x.db")
+    await made.prepare(serving=False)
     yield made
     await made.dispose()
 
 
 @pytest.fixture
-def accounts(engine: AsyncEngine, clock: Clock) -> SqlAccounts:
-    return SqlAccounts(engine, engine, monotonic=clock)
+def accounts(database: SqliteDatabase, clock: Clock) -> SqlAccounts:
+    return SqlAccounts(database, monotonic=clock)
 
 
-async def drop(engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
+async def drop(database: SqliteDatabase) -> None:
+    async def work(connection: AsyncConnection) -> None:
         await connection.exec_driver_sql("DROP TABLE accounts")
+
+    await database.writer.run(work)
 
 
 async def test_nobody_is_forgotten_after_a_while(accounts: SqlAccounts, clock: Clock) -> None:
@@ -120,9 +122,9 @@ async def test_a_frozen_database_costs_each_question_its_deadline_and_no_more(
 
 
 async def test_a_broken_database_is_a_storage_error(
-    accounts: SqlAccounts, engine: AsyncEngine
+    accounts: SqlAccounts, database: SqliteDatabase
 ) -> None:
-    await drop(engine)
+    await drop(database)
     with pytest.raises(StorageError, match="no such table"):
         await accounts.get("alice", "r")
     with pytest.raises(StorageError, match="no such table"):
@@ -133,39 +135,41 @@ async def test_a_broken_database_is_a_storage_error(
         await accounts.all()
 
 
-async def test_an_error_does_not_show_a_secret(accounts: SqlAccounts, engine: AsyncEngine) -> None:
-    await drop(engine)
+async def test_an_error_does_not_show_a_secret(
+    accounts: SqlAccounts, database: SqliteDatabase
+) -> None:
+    await drop(database)
     with pytest.raises(StorageError) as caught:
         await accounts.put(Account("alice", "r", {"MD5": "topsecret"}))
     assert "topsecret" not in str(caught.value)
 
 
 async def test_a_look_up_that_crosses_a_change_is_not_remembered(
-    accounts: SqlAccounts, monkeypatch: pytest.MonkeyPatch
+    accounts: SqlAccounts, database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     under_way, go_on = asyncio.Event(), asyncio.Event()
-    connect = accounts._reader.connect
+    run = database.reader.run
 
-    class Slow:
-        def __init__(self) -> None:
-            self.context = connect()
+    async def slow(work: Work[object], *, within: float = 2.0) -> object:
+        under_way.set()
+        await go_on.wait()
+        return await run(work, within=within)
 
-        async def __aenter__(self) -> object:
-            connection = await self.context.__aenter__()
-            under_way.set()
-            await go_on.wait()
-            return connection
-
-        async def __aexit__(self, *error: object) -> None:
-            await self.context.__aexit__(None, None, None)
-
-    class SlowEngine:
-        connect = Slow
-
-    monkeypatch.setattr(accounts, "_reader", SlowEngine())
+    monkeypatch.setattr(database.reader, "run", slow)
     asking = asyncio.create_task(accounts.get("alice", "r"))
     await under_way.wait()
     accounts.forget()
     go_on.set()
     assert await asking is None
     assert accounts.cached("alice", "r") == (False, None)
+
+
+async def test_a_look_up_that_fails_leaves_what_is_known(
+    accounts: SqlAccounts, database: SqliteDatabase
+) -> None:
+    await accounts.put(ALICE)
+    await accounts.get("alice", "r")
+    await drop(database)
+    with pytest.raises(StorageError):
+        await accounts.get("bob", "r")
+    assert await accounts.get("alice", "r") == ALICE

@@ -222,3 +222,24 @@ async def test_counts(storage: Storage) -> None:
     storage.bindings.update_now(B, to())
     counts = storage.counts()
     assert (counts.users, counts.contacts, counts.flushes_failed) == (1, 2, 0)
+
+
+async def test_many_accounts_are_stored_at_once_or_not_at_all(storage: Storage) -> None:
+    await storage.accounts.put(Account("u7", "example.com", {"MD5": "old", "SHA-256": "old"}))
+    assert not await storage.accounts.is_empty()
+    many = [Account(f"u{number}", "example.com", {"MD5": f"{number}"}) for number in range(1201)]
+    await storage.accounts.put_all([*many, replace(many[5], ha1={"MD5": "last"})])
+    assert len(await storage.accounts.all()) == 1201
+    seven, five = [await storage.accounts.get(user, "example.com") for user in ("u7", "u5")]
+    assert seven is not None
+    assert seven.ha1 == {"MD5": "7"}
+    assert five is not None
+    assert five.ha1 == {"MD5": "last"}
+    with pytest.raises(StorageError):
+        await storage.accounts.put_all([Account("new", "r", {"MD5": "x"}), Account("bad", "r", {})])
+    assert await storage.accounts.get("new", "r") is None
+    await storage.accounts.put_all([])
+
+
+async def test_a_new_storage_has_no_accounts(storage: Storage) -> None:
+    assert await storage.accounts.is_empty()

@@ -16,7 +16,9 @@ import pytest
 from offhook.errors import StartError
 from offhook.registrar import Binding
 from offhook.storage import Account
+from offhook.storage.schema import VERSION
 from offhook.storage.sql import SqlStorage
+from offhook.storage.sqlite import SqliteDatabase
 
 FAR = 4_000_000_000.0
 FULL = Binding(
@@ -43,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 
 
 async def opened(file: Path, *, clock: Callable[[], float] = lambda: 1_800_000_000.0) -> SqlStorage:
-    storage = SqlStorage(file, interval=3600.0, clock=clock)
+    storage = SqlStorage(SqliteDatabase(file), interval=3600.0, clock=clock)
     await storage.open()
     return storage
 
@@ -147,14 +149,36 @@ async def test_what_another_process_changes_counts_after_the_next_look(file: Pat
     await server.close()
 
 
-async def test_our_own_writes_do_not_empty_the_account_cache(file: Path) -> None:
-    storage = await opened(file)
-    await storage.accounts.put(Account("alice", "example.com", {"MD5": "aa"}))
-    await storage.accounts.get("alice", "example.com")
+async def test_one_changed_account_costs_no_other_its_place_in_memory(file: Path) -> None:
+    storage, tool = await opened(file), await opened(file)
+    for user in ("alice", "bob"):
+        await storage.accounts.put(Account(user, "example.com", {"MD5": "aa"}))
+    await storage.look()
+    for user in ("alice", "bob"):
+        await storage.accounts.get(user, "example.com")
+    await tool.accounts.put(Account("bob", "example.com", {"MD5": "bb"}))
     put(storage, FULL)
     await storage.flush()
     await storage.look()
     assert storage.accounts.cached("alice", "example.com")[0]
+    assert not storage.accounts.cached("bob", "example.com")[0]
+    await tool.close()
+    await storage.close()
+
+
+async def test_a_database_that_does_not_answer_is_a_fault_and_forgets_nobody(file: Path) -> None:
+    storage = await opened(file)
+    await storage.accounts.put(Account("alice", "example.com", {"MD5": "aa"}))
+    await storage.look()
+    await storage.accounts.get("alice", "example.com")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("ALTER TABLE account_changes RENAME TO gone")
+        await storage.look()
+        assert "account_changes" in storage.fault
+        assert storage.accounts.cached("alice", "example.com")[0]
+        connection.execute("ALTER TABLE gone RENAME TO account_changes")
+    await storage.look()
+    assert storage.fault == ""
     await storage.close()
 
 
@@ -162,7 +186,7 @@ async def test_the_database_is_a_write_ahead_log_of_this_version(file: Path) -> 
     storage = await opened(file)
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
     await storage.close()
 
 
@@ -216,7 +240,7 @@ async def test_a_file_without_permission_is_told(read_only: Path) -> None:
 async def test_a_locked_database_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = await opened(file)
     await storage.close()
-    monkeypatch.setattr("offhook.storage.sql._PRAGMAS", ("busy_timeout=1",))
+    monkeypatch.setattr("offhook.storage.sqlite._PRAGMAS", ("busy_timeout=1",))
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         assert "locked" in await refused(file)

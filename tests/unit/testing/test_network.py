@@ -16,6 +16,7 @@ from offhook.transport.flow import Flow, Listener
 from offhook.transport.records import NOTHING, Answer, Kind, Naptr, Question, Srv
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
+PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061, "WS": 80, "WSS": 443}
 
 
 class Sink:
@@ -64,16 +65,16 @@ Story = Callable[[VirtualNetwork, Sink, VirtualNetwork, Sink], Awaitable[None]]
 
 
 def play(story: Story, *, certificate: Sequence[str] = ()) -> None:
-    """Two hosts with a UDP, a TCP and a TLS listener each."""
+    """Two hosts with a listener of each transport; the first is a browser too."""
 
     async def main() -> None:
         wire = Wire(link=Link(delay=(0.01, 0.01)))
         sinks = Sink(), Sink()
         hosts = []
         for host, sink in zip((HERE, THERE), sinks, strict=True):
-            network = VirtualNetwork(wire, host, certificate=certificate)
+            network = VirtualNetwork(wire, host, certificate=certificate, browser=host == HERE)
             network.attach(sink)
-            for transport, port in (("UDP", 5060), ("TCP", 5060), ("TLS", 5061)):
+            for transport, port in PORTS.items():
                 await network.listen(Listener("p", transport, host, port))
             hosts.append(network)
         await story(hosts[0], sinks[0], hosts[1], sinks[1])
@@ -99,10 +100,10 @@ def test_datagrams_and_their_flows() -> None:
     play(story)
 
 
-@pytest.mark.parametrize(("transport", "trips"), [("TCP", 2), ("TLS", 4)])
+@pytest.mark.parametrize(("transport", "trips"), [("TCP", 2), ("TLS", 4), ("WS", 4), ("WSS", 6)])
 def test_connections_open_both_ends_and_carry_octets(transport: str, trips: int) -> None:
     async def story(here: VirtualNetwork, sink: Sink, there: VirtualNetwork, other: Sink) -> None:
-        port = 5061 if transport == "TLS" else 5060
+        port = PORTS[transport]
         here.open(Open(1, "p", transport, (THERE, port)))
         await asyncio.sleep(0.01 * trips - 0.001)
         assert sink.told == []
@@ -135,6 +136,14 @@ def test_ways_that_cannot_be_had() -> None:
         assert [line[1] for line in sink.only("failed")] == [3, 4, 5, 1]
         await asyncio.sleep(CONNECT_DEADLINE)
         assert sink.told[-1] == ("failed", 2, "timed out")
+
+    play(story)
+
+
+def test_only_a_browser_connects_by_websocket() -> None:
+    async def story(_h: VirtualNetwork, _s: Sink, there: VirtualNetwork, other: Sink) -> None:
+        there.open(Open(1, "p", "WS", (HERE, 80)))
+        assert other.told == [("failed", 1, "WebSocket peers connect to us")]
 
     play(story)
 

@@ -114,3 +114,20 @@ def test_a_box_that_forgets_cuts_its_connections() -> None:
         assert near.data == b""
 
     play(story)
+
+
+def test_a_websocket_message_arrives_whole() -> None:
+    async def main() -> None:
+        wire = Wire(seed=3, link=Link(delay=(0.01, 0.05)))
+        stream = wire.connect("", "WS", NEAR, FAR)
+        near, far = User(wire), User(wire)
+        listener = Listener("p", "WS", FAR[0], FAR[1])
+        stream.near.begin(near, Flow(listener, NEAR, FAR, "c1"))
+        stream.far.begin(far, Flow(listener, FAR, stream.seen, "c1"))
+        for letter in (b"a", b"b"):
+            stream.near.send(letter * (3 * SEGMENT))
+        await asyncio.sleep(1)
+        assert far.pieces == 2
+        assert far.data == b"a" * (3 * SEGMENT) + b"b" * (3 * SEGMENT)
+
+    run_virtual(main())

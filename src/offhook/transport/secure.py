@@ -1,0 +1,42 @@
+"""What the sips scheme asks of each hop (RFC 3261 26.2.2, RFC 5630): TLS, and no way back to sip.
+
+A WebSocket over TLS counts as TLS. What becomes of bindings and Contacts is left to the registrar
+and to routing.
+"""
+
+from __future__ import annotations
+
+from offhook.transport.flow import SECURE, Flow
+
+__all__ = ["as_sip", "as_sips", "carries", "downgraded", "is_sips"]
+
+
+def is_sips(uri: str) -> bool:
+    """True for a URI that is to be reached over TLS on every hop."""
+    return uri[:5] == "sips:" or uri[:5].lower() == "sips:"
+
+
+def as_sip(uri: str) -> str:
+    """The same URI with the scheme sip."""
+    return f"sip:{uri[5:]}" if is_sips(uri) else uri
+
+
+def as_sips(uri: str) -> str:
+    """The same URI as if its scheme were sips; other schemes stay."""
+    return f"sips:{uri[4:]}" if uri[:4].lower() == "sip:" else uri
+
+
+def carries(flow: Flow, data: bytes) -> bool:
+    """False for a request to a sips URI on a flow that is not encrypted. `data` begins with its
+    method."""
+    return flow.transport in SECURE or not _to_sips(data)
+
+
+def downgraded(uri: str, data: bytes) -> bool:
+    """True for a request that came for a sips URI and would leave for another (RFC 5630 5.3)."""
+    return is_sips(uri) and not _to_sips(data)
+
+
+def _to_sips(data: bytes) -> bool:
+    start = data.find(b" ") + 1
+    return data[start : start + 5].lower() == b"sips:"

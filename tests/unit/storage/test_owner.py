@@ -1,0 +1,19 @@
+"""Who writes the bindings, as far as it shows without a server: what stands in the row."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook.storage.owner import Tenure
+
+
+def test_a_tenure_comes_back_from_its_row() -> None:
+    tenure = Tenure("0a1b", 17, "host, process 4, since 2026-01-01T00:00:00+00:00")
+    assert Tenure.decode(tenure.encode()) == tenure
+
+
+@pytest.mark.parametrize("value", [b"", b"x", b"x y z", b"\xff\xfe 1", b"x -1 who"])
+def test_a_row_of_an_unknown_form_is_nobodys(value: bytes) -> None:
+    found = Tenure.decode(value)
+    assert found.token != "0a1b"
+    assert found.count in (0, 1)
