@@ -15,8 +15,10 @@ from benchmarks.environment import machine, read_commit, server_build
 from benchmarks.flood import measure_flood
 from benchmarks.kamailio import Kamailio
 from benchmarks.latency import measure_latency
+from benchmarks.many_tls import measure_idle, measure_refreshes
 from benchmarks.memory import measure_bindings, measure_transactions
 from benchmarks.micro import measure_micro
+from benchmarks.names import measure_names
 from benchmarks.offhook_server import Offhook
 from benchmarks.options import Options, parse_options
 from benchmarks.processes import BenchmarkError, free_port
@@ -26,6 +28,7 @@ from benchmarks.rounds import measure_level, prepare
 from benchmarks.servers import Access, Place, Server
 from benchmarks.sipp import write_users
 from benchmarks.startup import measure_start
+from benchmarks.streams import measure_streams
 from benchmarks.workloads import WORKLOADS, Bench, Workload
 
 __all__ = ["main"]
@@ -65,6 +68,10 @@ class Session:
             "memory": self._memory,
             "start": self._start,
             "flood": self._flood,
+            "streams": self._streams,
+            "idle": self._idle,
+            "refreshes": self._refreshes,
+            "names": self._names,
             "micro": self._micro,
         }
         return suites.get(name) or (lambda: self._levels(_workload(name)))
@@ -146,6 +153,29 @@ class Session:
         with self._benches(Access.OPEN, (PEER, OURS)) as benches:
             seconds = self._options.pace.seconds + 2.0
             self.results.floods = measure_flood(benches, seconds=seconds, progress=_say)
+
+    def _streams(self) -> None:
+        finding = measure_streams(*self._place(), pace=self._options.pace, progress=_say)
+        self.results.findings.append(finding)
+
+    def _idle(self) -> None:
+        finding = measure_idle(*self._place(), quick=self._options.quick, progress=_say)
+        self.results.findings.append(finding)
+
+    def _refreshes(self) -> None:
+        options = self._options
+        finding = measure_refreshes(
+            *self._place(), pace=options.pace, quick=options.quick, progress=_say
+        )
+        self.results.findings.append(finding)
+
+    def _names(self) -> None:
+        finding = measure_names(*self._place(), pace=self._options.pace, progress=_say)
+        self.results.findings.append(finding)
+
+    def _place(self) -> tuple[Path, int, int]:
+        """The folder, the server's core and the load's."""
+        return self._folder, self._options.server_core, self._options.load_core
 
     def _micro(self) -> None:
         self.results.micro = measure_micro(self._options.server_core, _say)

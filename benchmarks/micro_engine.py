@@ -21,7 +21,7 @@ from benchmarks.timing import ROUNDS, Timing, show
 from offhook.engine.actions import Send
 from offhook.message import parse
 
-__all__ = ["main"]
+__all__ = ["main", "register_request"]
 
 CALLS = 2000
 REPLY_HEADERS = ("Via", "Record-Route", "From", "Call-ID", "CSeq")
@@ -58,7 +58,8 @@ def _head(method: str, uri: str, number: int, *, port: int, tag: str = "") -> li
     ]
 
 
-def _register(number: int, sequence: int) -> bytes:
+def register_request(number: int, sequence: int) -> bytes:
+    """A REGISTER of one user."""
     head = _head("REGISTER", f"sip:{DOMAIN}", number, port=CALLEE[1])
     contact = f"Contact: <sip:u{number}@127.0.0.1:{CALLEE[1]}>"
     return _message([*head, f"CSeq: {sequence} REGISTER", contact, "Expires: 3600"])
@@ -133,7 +134,7 @@ class Run:
 
     def register(self, name: str = "REGISTER", *, sequence: int = 1) -> None:
         """Bind every user, or refresh the bindings with a higher `sequence`."""
-        requests = [_register(number, sequence) for number in range(self._calls)]
+        requests = [register_request(number, sequence) for number in range(self._calls)]
         sent = self.feed(name, CALLEE, requests)
         self._check(name, sum(item.data.startswith(b"SIP/2.0 200 ") for item in sent))
 

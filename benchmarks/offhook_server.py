@@ -6,13 +6,18 @@ Bindings are in memory for the open registrar and in SQLite for the one that cha
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.processes import BenchmarkError, start_pinned, stop, wait_until
+from benchmarks.processes import (
+    BenchmarkError,
+    clean_environment,
+    start_pinned,
+    stop,
+    wait_until,
+)
 from benchmarks.servers import DOMAIN, PASSWORD, Access, Place
 
 __all__ = ["ROOT", "Offhook", "offhook_program"]
@@ -26,7 +31,7 @@ CONFIGURATION = """\
 domains = ["{domain}"]
 
 [profiles.bench]
-listen = ["udp:127.0.0.1:{port}", "tcp:127.0.0.1:{port}"]
+listen = [{listen}]
 authenticate = {authenticate}
 registrar = true
 
@@ -38,6 +43,8 @@ socket = "offhook.sock"
 
 [log]
 level = "warning"
+
+{more}
 """
 
 
@@ -50,18 +57,26 @@ class Offhook:
     """A running `offhook serve`; `ready_seconds` is the time from its start to the line `ready`."""
 
     def __init__(
-        self, place: Place, access: Access, *, users: int = 0, profile: Path | None = None
+        self,
+        place: Place,
+        access: Access,
+        *,
+        users: int = 0,
+        profile: Path | None = None,
+        listen: Sequence[str] = (),
+        more: str = "",
     ) -> None:
         """Makes the accounts u0 to u(users - 1) if it challenges, starts, returns at `ready`.
 
-        With `profile` it runs under cProfile, which writes that file at the end.
+        With `profile` it runs under cProfile, which writes that file at the end. `listen` are
+        listeners besides UDP and TCP, `more` is added to the configuration.
         Raises BenchmarkError with the end of its log if it does not start.
         """
         self.name = "offhook"
         self.place = place
         place.folder.mkdir(parents=True, exist_ok=True)
         self._configuration = place.folder / "offhook.toml"
-        self._configuration.write_text(_configuration(place, access))
+        self._configuration.write_text(_configuration(place, access, listen, more))
         if access is Access.DIGEST:
             self._add_users(users)
         self._log_path = place.folder / "offhook.log"
@@ -69,7 +84,11 @@ class Offhook:
         command = [*_program(profile), "serve", "--config", str(self._configuration)]
         with self._log_path.open("wb") as log:
             self._process = start_pinned(
-                command, place.core, output=log, folder=place.folder, environment=_environment()
+                command,
+                place.core,
+                output=log,
+                folder=place.folder,
+                environment=clean_environment(),
             )
         self.pid = self._process.pid
         try:
@@ -95,7 +114,7 @@ class Offhook:
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
-            env=_environment(),
+            env=clean_environment(),
             check=False,
         )
         if answer.returncode != 0:
@@ -136,19 +155,16 @@ def _program(profile: Path | None) -> list[str]:
     return [python, "-m", "cProfile", "-o", str(profile), "-m", "offhook"]
 
 
-def _configuration(place: Place, access: Access) -> str:
+def _configuration(place: Place, access: Access, listen: Sequence[str], more: str) -> str:
     challenges = access is Access.DIGEST
+    every = [f"udp:127.0.0.1:{place.port}", f"tcp:127.0.0.1:{place.port}", *listen]
     return CONFIGURATION.format(
         domain=DOMAIN,
-        port=place.port,
+        listen=", ".join(f'"{each}"' for each in every),
+        more=more,
         authenticate="true" if challenges else "false",
         storage="sqlite:offhook.db" if challenges else "memory:",
     )
-
-
-def _environment() -> dict[str, str]:
-    """Ours without what would change the server's configuration."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("OFFHOOK_")}
 
 
 def _number(value: object, name: str) -> int | None:

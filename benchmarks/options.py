@@ -20,6 +20,10 @@ SUITES = (
     "memory",
     "start",
     "flood",
+    "streams",
+    "idle",
+    "refreshes",
+    "names",
     "micro",
 )
 FULL = Pace(rounds=5, seconds=6.0, drain=36.0)

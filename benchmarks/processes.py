@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import IO
 
 __all__ = [
     "BenchmarkError",
+    "clean_environment",
     "cpu_seconds",
     "datagrams_dropped",
     "free_port",
@@ -33,11 +35,23 @@ __all__ = [
 
 PROC = Path("/proc")
 FIRST_PORT, PORTS = 20000, 12000
+BYTECODE = Path(tempfile.gettempdir()) / f"offhook-bench-bytecode-{os.getuid()}"
 STOP_SECONDS = 2.0  # draining would take longer: then the process is killed
 
 
 class BenchmarkError(Exception):
     """The measurement could not be made; says what to do. A missed budget is not one of these."""
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours without what would change the server, and with compiled modules kept as an installed
+    package has them: a run with PYTHONDONTWRITEBYTECODE measured the compiler."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OFFHOOK_", "PYTHON"))
+    }
+    return {**kept, "PYTHONPYCACHEPREFIX": str(BYTECODE)}
 
 
 def start_pinned(

@@ -128,6 +128,9 @@ def _single_figures(results: Results) -> Iterator[str]:
     if results.floods:
         yield "\nFlood of damaged messages"
         yield from _table(_FLOOD_HEAD, [_flood(item) for item in results.floods])
+    for finding in results.findings:
+        yield f"\n{finding.title}"
+        yield from _table(finding.head, finding.rows)
 
 
 _FLOOD_HEAD = ("server", "rate", "sent", "lost", "slowest ms", "unanswered", "CPU %", "grown kB")

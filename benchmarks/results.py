@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.environment import Commit, ServerBuild
+from benchmarks.findings import Finding, Verdict
 from benchmarks.flood import FLOOD_LIMIT, FloodResult
 from benchmarks.latency import LatencyResult
 from benchmarks.memory import MemoryResult
@@ -15,23 +16,13 @@ from benchmarks.probing import Answers
 from benchmarks.rounds import LevelResult
 from benchmarks.startup import StartResult
 
-__all__ = ["AGAIN", "OURS", "PEER", "Results", "Verdict"]
+__all__ = ["AGAIN", "OURS", "PEER", "Results"]
 
 PEER = "kamailio"
 OURS = "offhook"
 AGAIN = "kamailio-2"
 IMPORT_BUDGET = 0.150  # seconds
 READY_BUDGET = 1.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One budget and what was measured."""
-
-    what: str
-    measured: str
-    budget: str
-    holds: bool
 
 
 @dataclass(slots=True)
@@ -48,6 +39,7 @@ class Results:
     memory: list[MemoryResult] = field(default_factory=list)
     start: StartResult | None = None
     floods: list[FloodResult] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     micro: list[MicroResult] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -58,6 +50,7 @@ class Results:
             *self._memory_verdicts(),
             *self._start_verdicts(),
             *self._flood_verdicts(),
+            *(verdict for finding in self.findings for verdict in finding.verdicts),
         ]
 
     def _ratio_verdicts(self) -> Iterator[Verdict]:
@@ -108,6 +101,7 @@ class Results:
             "memory": [dataclasses.asdict(item) for item in self.memory],
             "start": None if self.start is None else dataclasses.asdict(self.start),
             "floods": [_flood_json(item) for item in self.floods],
+            "findings": [dataclasses.asdict(item) for item in self.findings],
             "micro": [dataclasses.asdict(item) for item in self.micro],
             "verdicts": [dataclasses.asdict(verdict) for verdict in self.verdicts()],
             "failures": self.failures,

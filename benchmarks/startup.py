@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.offhook_server import ROOT, Offhook
-from benchmarks.processes import BenchmarkError, free_port
+from benchmarks.processes import BenchmarkError, clean_environment, free_port
 from benchmarks.servers import Access, Place
 
 __all__ = ["StartResult", "measure_start"]
@@ -35,6 +35,7 @@ def measure_start(folder: Path, core: int) -> StartResult:
 
 
 def _import_seconds() -> float:
+    _run_python(_EVERY_NAME)  # compiles what has changed
     with_import, without = [], []
     for _ in range(IMPORTS):
         without.append(_run_python("pass"))
@@ -45,7 +46,12 @@ def _import_seconds() -> float:
 def _run_python(program: str) -> float:
     started = time.perf_counter()
     answer = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+        check=False,
     )
     if answer.returncode != 0:
         raise BenchmarkError(f"cannot import offhook: {answer.stderr[-500:]}")
@@ -68,6 +74,7 @@ def _slowest_imports() -> tuple[tuple[str, float], ...]:
         cwd=ROOT,
         capture_output=True,
         text=True,
+        env=clean_environment(),
         check=False,
     )
     rows = [line.removeprefix("import time:").split("|") for line in answer.stderr.splitlines()]

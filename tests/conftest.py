@@ -25,6 +25,7 @@ PACKAGES = {
     "linphonec": "linphone-cli",
     "linphonecsh": "linphone-cli",
     "nsenter": "util-linux",
+    "promtool": "prometheus",
     "postgres": "postgresql",
     "sipp": "sip-tester",
     "ss": "iproute2",

@@ -288,6 +288,11 @@ class Engine:
         """From now on new requests get 503; what runs goes on."""
         self._receiver.draining = True
 
+    @property
+    def draining(self) -> bool:
+        """True once `drain` was asked for."""
+        return self._receiver.draining
+
     # what is there -------------------------------------------------------------------------------
     @property
     def transactions(self) -> Transactions:

@@ -3,12 +3,15 @@ reading waits for nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.auth.bans import Bans
 from offhook.engine.engine import Engine
 from offhook.exchange.counters import Counters as ExchangeCounters
 from offhook.runtime.network import Network
+from offhook.runtime.own_certificates import OwnCertificate
+from offhook.server.loop_lag import LoopLag
 from offhook.storage.protocols import Storage
 
 __all__ = ["Measures"]
@@ -23,3 +26,5 @@ class Measures:
     storage: Storage
     exchange: ExchangeCounters
     bans: Bans
+    lag: LoopLag
+    certificates: Sequence[OwnCertificate] = ()

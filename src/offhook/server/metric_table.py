@@ -86,6 +86,10 @@ def _transactions(measures: Measures) -> Iterable[Sample]:
     yield ("cancel",), counts.cancels
 
 
+def _certificates(measures: Measures) -> Iterable[Sample]:
+    return [((own.name,), own.expires) for own in measures.certificates]
+
+
 def _outcomes(measures: Measures) -> Iterable[Sample]:
     counters = measures.exchange
     for outcome in ("authenticated", "challenged", "stale", "wrong", "malformed", "foreign"):
@@ -157,6 +161,16 @@ COUNTERS = (
         "tm_rcv_retransmissions",
         "Requests that came again and were absorbed.",
         _one(lambda measures: measures.engine.counters.retransmissions),
+    ),
+    Row(
+        "tm_uas_transactions",
+        "Server transactions begun.",
+        _one(lambda measures: measures.engine.transactions.servers_made),
+    ),
+    Row(
+        "tm_uac_transactions",
+        "Client transactions begun.",
+        _one(lambda measures: measures.engine.transactions.clients_made),
     ),
     # authentication, registrations, programs
     Row(
@@ -272,6 +286,11 @@ COUNTERS = (
         _one(lambda measures: measures.network.counters.handshake_failures),
     ),
     Row(
+        "tls_certificates_refused",
+        "Certificates of peers that were missing, not valid, or of another name.",
+        _one(lambda measures: measures.network.counters.certificates_refused),
+    ),
+    Row(
         "websocket_failed_handshakes",
         "WebSocket handshakes refused.",
         _websocket_refusals,
@@ -346,6 +365,17 @@ GAUGES = (
         "tm_avoided_destinations",
         "Servers that failed lately and are tried after all others.",
         _one(lambda measures: measures.engine.destinations_in_trouble),
+    ),
+    Row(
+        "core_draining",
+        "1 while new requests are refused because the server is about to end.",
+        _one(lambda measures: measures.engine.draining),
+    ),
+    Row(
+        "tls_certificate_not_after_seconds",
+        "When our certificate expires, Unix time.",
+        _certificates,
+        ("certificate",),
     ),
     Row(
         "tm_inuse_transactions",

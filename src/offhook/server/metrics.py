@@ -6,9 +6,11 @@ scrape, so that the path of a message costs an addition. The registry is this se
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,9 +18,15 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from offhook.server.loop_lag import BOUNDS, LoopLag
 from offhook.server.measures import Measures
 from offhook.server.metric_table import COUNTERS, GAUGES, PREFIX
 from offhook.version import __version__
@@ -26,6 +34,7 @@ from offhook.version import __version__
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SLICE = 100  # lines formatted before the event loop gets a turn, about half a millisecond
 
 
 class Metrics:
@@ -39,7 +48,36 @@ class Metrics:
 
     def render(self) -> bytes:
         """What a scrape gets."""
-        return generate_latest(self._registry)
+        return b"".join(self._parts())
+
+    async def page(self) -> bytes:
+        """As `render`, with a turn for the event loop after each slice: a server of many profiles
+        has over a thousand lines, which take some milliseconds."""
+        parts = []
+        lines = 0
+        for part in self._parts():
+            parts.append(part)
+            lines += part.count(b"\n")
+            if lines >= SLICE:
+                lines = 0
+                await asyncio.sleep(0)
+        return b"".join(parts)
+
+    def _parts(self) -> Iterator[bytes]:
+        """The text of each family."""
+        for family in self._registry.collect():
+            yield generate_latest(_Single(family))
+
+
+class _Single(Collector):
+    """One family alone."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[Metric]:
+        """It."""
+        return (self._family,)
 
 
 class _Server(Collector):
@@ -68,6 +106,7 @@ class _Server(Collector):
         measures = self._measures()
         if measures is None:
             return
+        yield _lag(measures.lag)
         for row in COUNTERS:
             counter = CounterMetricFamily(f"{PREFIX}{row.name}", row.help, labels=row.labels)
             for labels, value in row.values(measures):
@@ -78,3 +117,11 @@ class _Server(Collector):
             for labels, value in row.values(measures):
                 gauge.add_metric(labels, value)
             yield gauge
+
+
+def _lag(lag: LoopLag) -> Metric:
+    family = HistogramMetricFamily(f"{PREFIX}loop_lag_seconds", "How late timers of the loop were.")
+    total = list(accumulate(lag.counts))
+    names = [*map(str, BOUNDS), "+Inf"]
+    family.add_metric((), list(zip(names, total, strict=True)), lag.seconds)
+    return family

@@ -37,6 +37,7 @@ from offhook.server.collector import quiet_collector
 from offhook.server.database import open_configured_storage
 from offhook.server.json_value import Json
 from offhook.server.listen import listener_text
+from offhook.server.loop_lag import LoopLag
 from offhook.server.measures import Measures
 from offhook.server.policies import make_gateways, make_keep_alive, make_profiles, make_tls
 from offhook.server.rows import binding_row, certificate_row, connection_row, transaction_row
@@ -83,6 +84,7 @@ class Node:
         self._flow_bindings: FlowBindings | None = None
         self._keep_alive: KeepAlive | None = None
         self._counters = ExchangeCounters()
+        self._lag = LoopLag()
         self._stun: StunServer | None = None
         self._bans = Bans()
         self._tasks: list[asyncio.Task[None]] = []
@@ -151,6 +153,7 @@ class Node:
 
     def _start_tasks(self) -> None:
         self._tasks.append(asyncio.create_task(self._expire()))
+        self._tasks.append(asyncio.create_task(self._lag.watch()))
         for periodic in self._exchange.handlers.periodic:
             self._tasks.append(asyncio.create_task(_repeat(periodic)))
 
@@ -212,6 +215,8 @@ class Node:
             storage=self._storage,
             exchange=self._counters,
             bans=self._bans,
+            lag=self._lag,
+            certificates=self._tls.certificates,
         )
 
     async def status(self) -> Mapping[str, Json]:

@@ -153,7 +153,7 @@ class Server:
         metrics = Metrics(self._instance.measures)
 
         async def metrics_page() -> Reply:
-            return Reply(HTTPStatus.OK, metrics.render(), CONTENT_TYPE)
+            return Reply(HTTPStatus.OK, await metrics.page(), CONTENT_TYPE)
 
         return {"/health": health_page(self.status), "/live": live_page, "/metrics": metrics_page}
 

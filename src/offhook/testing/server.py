@@ -31,6 +31,7 @@ from offhook.registrar.gruu import Gruus
 from offhook.registrar.registration import RegistrarPolicy
 from offhook.runtime.driver import Driver
 from offhook.server.listen import parse_listener
+from offhook.server.loop_lag import LoopLag
 from offhook.server.measures import Measures
 from offhook.storage.memory import MemoryStorage
 from offhook.storage.protocols import Account
@@ -173,6 +174,7 @@ class SimulatedExchange:
             storage=self.storage,
             exchange=self._counters,
             bans=self._bans,
+            lag=LoopLag(),  # virtual time is never late
         )
 
     def bindings_of(self, aor: str) -> Sequence[Binding]:

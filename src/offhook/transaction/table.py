@@ -101,18 +101,21 @@ class Transactions:
     shares the branch of its INVITE (RFC 3261 9.1).
     """
 
-    __slots__ = ("_claims", "cancels", "clients", "servers")
+    __slots__ = ("_claims", "cancels", "clients", "clients_made", "servers", "servers_made")
 
     def __init__(self) -> None:
         self.servers: dict[str, ServerTransaction] = {}
         self.clients: dict[str, ClientTransaction] = {}
         self.cancels: dict[str, ClientNonInvite] = {}
         self._claims: dict[str, ServerTransaction] = {}
+        self.servers_made = 0  # since the start
+        self.clients_made = 0
 
     def add_server(self, transaction: ServerTransaction) -> None:
         """Enter a new one. Raises UsageError if its key is taken."""
         if self.servers.setdefault(transaction.key, transaction) is not transaction:
             raise UsageError("this request belongs to a transaction already: look it up first")
+        self.servers_made += 1
 
     def add_client(self, transaction: ClientTransaction) -> None:
         """Enter a new one. Raises UsageError if its branch is taken."""
@@ -122,6 +125,7 @@ class Transactions:
             taken = self.clients.setdefault(transaction.branch, transaction) is not transaction
         if taken:
             raise UsageError(f"branch {transaction.branch} is taken: branches are unique")
+        self.clients_made += 1
 
     def forget(self, transaction: Transaction) -> None:
         """Remove one that has ended (`Owner.ended`). Unknown ones are no fault."""

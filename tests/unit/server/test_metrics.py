@@ -14,6 +14,7 @@ from offhook.registrar import Binding
 from offhook.server.metric_table import PREFIX
 from offhook.server.metrics import Metrics
 from offhook.testing import Peer, World, build_request, run
+from offhook.transport.flow import Flow, Listener
 
 AT = ("198.51.100.40", 5060)
 SERVER = ("192.0.2.1", 5060)
@@ -138,5 +139,43 @@ def test_a_scrape_does_not_look_at_every_binding() -> None:
         page = metrics.render()
         assert time.perf_counter() - started < SCRAPE_LIMIT
         assert b"offhook_usrloc_location_contacts 50000.0" in page
+
+    run(story, leaks=False)
+
+
+def test_draining() -> None:
+    async def story(world: World) -> None:
+        alice = await world.registered("alice")
+        await world.registered("bob")
+        assert await alice.send("MESSAGE", "sip:bob@example.com") == 200
+        metrics = Metrics(world.server.measures)
+        assert Page(metrics)("core_draining") == 0
+        world.server.engine.drain()
+        assert await alice.send("MESSAGE", "sip:bob@example.com") == 503
+        page = Page(metrics)
+        assert page("core_draining") == page("core_overload_refusals_total") == 1
+        assert page("tm_uas_transactions_total") == 3
+        assert page("tm_uac_transactions_total") == 1
+
+    run(story)
+
+
+def test_the_loop_gets_its_turns_during_a_long_page() -> None:
+    async def story(world: World) -> None:
+        traffic = world.server.engine.counters.traffic
+        for number in range(20):
+            listener = Listener(f"profile{number}", "UDP", "192.0.2.1", 5060)
+            traffic.request_in(Flow(listener, SERVER, AT), "INVITE")
+        metrics = Metrics(world.server.measures)
+        page = asyncio.create_task(metrics.page())
+        turns = 0
+        while not page.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > 4
+        shown = [line for line in (await page).splitlines() if line.startswith(b"offhook_core_rcv")]
+        rendered = metrics.render().splitlines()
+        assert shown == [line for line in rendered if line.startswith(b"offhook_core_rcv")]
+        assert len(shown) == 20 * 15
 
     run(story, leaks=False)
