@@ -80,7 +80,8 @@ def transactions(edge: Exchange) -> list[dict[str, object]]:
 @pytest.mark.rfc("3261", "16.11")
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 @pytest.mark.parametrize(
-    ("caller", "answerer"), [("caller", "answerer"), ("giving_up", "given_up")]
+    ("caller", "answerer"),
+    [("caller", "answerer"), ("giving_up", "given_up"), ("old_giving_up", "given_up")],
 )
 def test_calls_and_cancelled_calls_leave_no_transaction(
     tmp_path: Path, caller: str, answerer: str, transport: str
