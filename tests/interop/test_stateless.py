@@ -61,13 +61,21 @@ def before(folder: Path, port: int, program: str = EDGE) -> Iterator[Exchange]:
         yield edge
 
 
-def place(folder: Path, edge: Exchange, scenario: str, transport: str = "udp") -> None:
+def place(
+    folder: Path, edge: Exchange, scenario: str, transport: str = "udp", *, calls: int = CALLS
+) -> None:
     """Place the calls; every one must succeed and nothing may be sent twice."""
     target = edge.endpoint.address(transport)
-    caller = Sipp(folder, scenario, Load(CALLS, 25), target=target, transport=transport)
+    caller = Sipp(
+        folder,
+        scenario,
+        Load(calls, 25 if calls == CALLS else 5),
+        target=target,
+        transport=transport,
+    )
     try:
         result = caller.finish(timeout=30)
-        assert result == Result(CALLS, CALLS, 0, 0, 0), caller.explain()
+        assert result == Result(calls, calls, 0, 0, 0), caller.explain()
     finally:
         caller.stop()
 
@@ -80,7 +88,8 @@ def transactions(edge: Exchange) -> list[dict[str, object]]:
 @pytest.mark.rfc("3261", "16.11")
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 @pytest.mark.parametrize(
-    ("caller", "answerer"), [("caller", "answerer"), ("giving_up", "given_up")]
+    ("caller", "answerer"),
+    [("caller", "answerer"), ("giving_up", "given_up"), ("old_giving_up", "given_up")],
 )
 def test_calls_and_cancelled_calls_leave_no_transaction(
     tmp_path: Path, caller: str, answerer: str, transport: str
@@ -94,14 +103,15 @@ def test_calls_and_cancelled_calls_leave_no_transaction(
 
 @pytest.mark.interop("kamailio")
 def test_kamailio_behind_the_edge(tmp_path: Path) -> None:
-    with answering(tmp_path) as far:
+    calls = 10  # slowly: a copy that Kamailio sends late is a new call to SIPp
+    with answering(tmp_path, calls=calls) as far:
         target = f"sip:service@{LOOPBACK}:{far.port}"
         relay = kamailio.start_relay(tmp_path / "kamailio", target, rewrite="")
         try:
             with before(tmp_path, relay.endpoint.ports["udp"]) as edge:
-                place(tmp_path, edge, "caller")
+                place(tmp_path, edge, "caller", calls=calls)
                 result = far.finish(timeout=15)
-                assert result == Result(CALLS, CALLS, 0, 0, 0), far.explain()
+                assert result == Result(calls, calls, 0, 0, 0), far.explain()
                 assert transactions(edge) == []
         finally:
             relay.stop()

@@ -85,11 +85,20 @@ class DigestClient:
 
     def learn(self, received: ChallengeResponse, sent: Sequence[tuple[str, str]]) -> Learned:
         """Take a 401 or 407 to a request that carried `sent` (what `headers` returned for it, or
-        nothing)."""
-        status = received.status
-        if status not in _HEADERS:
+        nothing). A proxy that forked may have put challenges of both kinds into one (RFC 3261 16.7
+        step 7)."""
+        if received.status not in _HEADERS:
             return Learned.UNANSWERABLE
-        chosen = self._choose(received)
+        learned = [self._learn(status, received, sent) for status in _HEADERS]
+        if Learned.WRONG in learned:
+            return Learned.WRONG
+        return Learned.RETRY if Learned.RETRY in learned else Learned.UNANSWERABLE
+
+    def _learn(
+        self, status: int, received: ChallengeResponse, sent: Sequence[tuple[str, str]]
+    ) -> Learned:
+        """The challenges of a server (401) or a proxy (407) in a response."""
+        chosen = self._choose(status, received)
         if chosen is None:
             return Learned.UNANSWERABLE
         rejected = _rejected(sent, _HEADERS[status], chosen.challenge.realm)
@@ -139,9 +148,9 @@ class DigestClient:
         credentials.response = response(credentials, ha1=ha1, method=method, body=body) or ""
         return credentials
 
-    def _choose(self, received: ChallengeResponse) -> _Standing | None:
+    def _choose(self, status: int, received: ChallengeResponse) -> _Standing | None:
         """The strongest challenge that we may and can answer, the topmost of equals."""
-        name = "www-authenticate" if received.status == 401 else "proxy-authenticate"
+        name = "www-authenticate" if status == 401 else "proxy-authenticate"
         best: tuple[int, _Standing] | None = None
         for value in received.get_all(name)[:MAX_CHALLENGES]:
             try:

@@ -109,8 +109,8 @@ def credentials_for(message: DigestRequest, *, proxy: bool, realm: str) -> Crede
 
 
 class DigestGuard:
-    """Challenges and judges for one policy: the algorithms and the qop values in order of
-    preference, and one registry of nonces.
+    """Challenges and judges for one policy: the algorithms in order of preference, the qop values
+    in any order, and one registry of nonces.
 
     Without "auth" among the qop values every request must prove its body too (RFC 7616 3.4.3); the
     form of RFC 2069, which proves none, is then refused.
@@ -128,7 +128,8 @@ class DigestGuard:
     ) -> None:
         self._nonces = nonces
         self._algorithms = tuple(algorithms)
-        self._qop = tuple(qop)
+        # "auth" first: Linphone 5.1 cannot answer them the other way round
+        self._qop = tuple(sorted(qop))
         # RFC 2069 clients (RFC 3261 22.4)
         self._allow_without_qop = allow_without_qop and "auth" in self._qop
 

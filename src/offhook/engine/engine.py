@@ -193,6 +193,13 @@ class Engine:
             incoming.release()
         return True
 
+    def claim(self, incoming: Incoming, now: float) -> bool:
+        """Take a request as its user agent server before anything waits; False for a merged copy
+        of one that was taken, to be answered 482 (RFC 3261 8.2.2.2)."""
+        self._upstream.accept(incoming, now)
+        server = incoming.server
+        return server is None or self._transactions.claim(server, incoming.core)
+
     def _claim(self, incoming: Incoming, now: float) -> bool:
         """We are the user agent server of this request: a merged copy of it gets 482 (RFC 3261
         8.2.2.2)."""

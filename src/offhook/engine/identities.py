@@ -67,7 +67,8 @@ def without_asserted(response: Message, flow: Flow, guarded: Guarded) -> Message
 
 
 def _trusted(flow: Flow, guarded: Guarded) -> bool:
-    return guarded is not None and guarded(flow.remote[0], 0)
+    names = (flow.remote[0], *flow.identities)  # its address, and what its certificate proved
+    return guarded is not None and any(guarded(name, 0) for name in names)
 
 
 def _hidden(message: Message, flow: Flow, guarded: Guarded) -> bool:

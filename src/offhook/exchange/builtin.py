@@ -90,6 +90,8 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
 
 
 async def _register_later(serving: Serving, request: Request, registration: Registration) -> Answer:
+    if not serving.engine.claim(request.incoming, serving.clock.now()):
+        return OwnReply(482, "Merged Request")
     change_of = _Change(registration, serving.clock.unix())
     update = await serving.bindings.update(registration.aor, change_of)
     return _answer(serving, request, registration, update)

@@ -37,6 +37,7 @@ class Profile:
     extra: str = ""  # further lines of its table
     client_certificate: str = "none"
     qop: Sequence[str] = ("auth",)
+    redirect: str = "pass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class Exchange:
                 f"authenticate = {json.dumps(profile.authenticate)}",
                 f"digest = {json.dumps(list(profile.digest))}",
                 f"qop = {json.dumps(list(profile.qop))}",
+                f"redirect = {json.dumps(profile.redirect)}",
             ]
             parts += [profile.extra] if profile.extra else []
             if profile.client_certificate != "none":

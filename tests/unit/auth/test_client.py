@@ -160,3 +160,29 @@ def test_the_password_is_never_shown() -> None:
     client.learn(refusal(), ())
     assert "topsecret" not in repr(client)
     assert "topsecret" not in str(sent_by(client))
+
+
+@dataclass
+class Merged:
+    """What a proxy makes of the refusals of several branches."""
+
+    server: list[str]
+    proxy: list[str]
+    status: int = 401
+
+    def get_all(self, name: str) -> list[str]:
+        return {"www-authenticate": self.server, "proxy-authenticate": self.proxy}[name]
+
+
+@pytest.mark.rfc("3261", "22.3")
+def test_challenges_of_both_kinds_in_one_response_are_answered_together() -> None:
+    client = DigestClient("alice", "secret")
+    server, proxy = (str(Challenge("r", nonce, "MD5", ("auth",))) for nonce in ("s", "p"))
+    assert client.learn(Merged([server], [proxy]), ()) is Learned.RETRY
+    sent = sent_by(client)
+    assert [name for name, _ in sent] == ["Authorization", "Proxy-Authorization"]
+    assert client.learn(Merged([server], []), sent) is Learned.WRONG
+    again = str(Challenge("r", "p2", "MD5", ("auth",), stale=True))
+    other = DigestClient("alice", "secret")
+    other.learn(Merged([server], [proxy]), ())
+    assert other.learn(Merged([], [again], 407), sent_by(other)) is Learned.RETRY

@@ -10,7 +10,7 @@ from offhook.engine.settings import EngineSettings
 from offhook.message import Message, parse
 from offhook.proxy.target import ForkRequest, Target
 from offhook.testing.builders import build_request, build_response
-from offhook.transport.flow import Address
+from offhook.transport.flow import Address, Flow
 from tests.unit.engine.rig import CALLEE, CALLER, TARGET, TCP, TLS, UDP, Rig, datagram
 
 GATEWAY: Address = ("203.0.113.5", 5060)
@@ -92,6 +92,23 @@ def test_who_wants_privacy_has_it_towards_phones() -> None:
     out = Trunked()
     outgoing = out.call(CALLER, GATEWAY)
     assert claims(out.answer_with(outgoing, GATEWAY, PRIVATE)) == ["p-preferred-identity"]
+
+
+def test_a_gateway_is_believed_by_its_certificate_wherever_it_is() -> None:
+    rig = Trunked()
+    for names, believed in ((("phone.example",), 0), (("203.0.113.5",), len(CLAIMS))):
+        flow = Flow(TLS, ("192.0.2.1", 5061), CALLER, f"c{believed}")
+        flow.identities = frozenset(names)
+        rig.engine.flow_accepted(flow, 0.0)
+        data = build_request(
+            "INVITE",
+            "sip:bob@example.com",
+            source=CALLER,
+            transport="TLS",
+            branch=f"z9hG4bK{believed}",
+            headers=CLAIMS,
+        )
+        assert len(claims(rig.request(data, flow).message)) == believed
 
 
 def test_without_gateways_nobody_is_believed() -> None:

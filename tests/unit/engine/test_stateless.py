@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from offhook.engine.events import RequestReceived
@@ -225,3 +227,17 @@ def test_a_request_that_has_a_transaction_is_not_relayed_without_one() -> None:
     rig.engine.accept(incoming, rig.now)
     with pytest.raises(UsageError, match="fork it"):
         rig.engine.relay_stateless(incoming, Target(TARGET), rig.now)
+
+
+def test_no_message_that_was_mangled_raises_or_leaves_anything() -> None:
+    rig = Edge()
+    draw = random.Random(5393)
+    invite = rig.pass_on(INVITE).to_bytes()
+    seeds = [INVITE, cancel_of(INVITE), ack_of(INVITE, "x"), build_response(invite, 200)]
+    for _ in range(3000):
+        data = bytearray(draw.choice(seeds))
+        for _ in range(draw.randint(1, 6)):
+            place = draw.randrange(len(data))
+            data[place : place + draw.randint(0, 3)] = draw.randbytes(draw.randint(0, 3))
+        rig.receive(bytes(data), datagram(draw.choice((CALLER, CALLEE))))
+        assert rig.idle()

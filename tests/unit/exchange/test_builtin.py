@@ -405,3 +405,21 @@ def test_a_phone_gets_its_gruus_and_cannot_register_them() -> None:
             answer = register(f'<{own}>;+sip.instance="{ONE}"')
             assert (answer.status, answer.reason) == (403, "Contact Not Allowed"), own
         assert register("<sip:alice@example.com>").status == 200  # to another user, by all means
+
+
+@pytest.mark.rfc("3261", "8.2.2.2")
+def test_a_merged_register_never_reaches_a_store_that_has_to_be_waited_for() -> None:
+    with Bench(setting=Setting(authenticate=False, immediate=False)) as bench:
+        both = [
+            bench.request("REGISTER", "sip:example.com", branch=branch, call_id="one", cseq=7)
+            for branch in ("z9hG4bKone", "z9hG4bKtwo")
+        ]
+        tagged = [data.replace(b";tag=from2", b";tag=from1") for data in both]
+        flow = bench.network.datagram(ALICE, "internal")
+
+        def arrive() -> None:
+            for data in tagged:
+                bench.network.receive(flow, data)
+
+        assert sorted(each.status for each in bench.play(arrive)) == [200, 482]
+        assert len(bench.bindings.lookup_now("sip:alice@example.com")) == 1
