@@ -59,7 +59,9 @@ class Dispatcher:
         self._doorkeeper = Doorkeeper(serving, self._authenticator)
         self._tasks: set[asyncio.Task[None]] = set()
         serving.engine.show_unmatched(handlers.unmatched)
-        self._registrations = RegistrationEvents(handlers, serving.bindings, serving.clock.unix)
+        self._registrations = RegistrationEvents(
+            handlers, serving.bindings, serving.clock.unix, serving.gruus
+        )
 
     def handle(self, event: Event) -> None:
         """One event of the engine."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from offhook.errors import NotServing, UsageError
-from offhook.exchange.handlers import Handler, Handlers, Hook, Periodic, RegistrationHook
+from offhook.exchange.handlers import Handler, Handlers, Hook, NewsHook, Periodic, RegistrationHook
 from offhook.exchange.location import Location
 from offhook.exchange.profile import Gateway
 from offhook.exchange.serving import Serving
@@ -16,6 +16,7 @@ __all__ = ["Exchange"]
 H = TypeVar("H", bound=Handler)
 K = TypeVar("K", bound=Hook)
 R = TypeVar("R", bound=RegistrationHook)
+N = TypeVar("N", bound=NewsHook)
 
 
 class Exchange:
@@ -80,6 +81,12 @@ class Exchange:
             return hook
 
         return declare
+
+    def registration(self, hook: N) -> N:
+        """Declare a function, plain or async, that gets a RegistrationNews for each change of the
+        bindings of an AoR: what a reg-info document says (RFC 3680, RFC 5628)."""
+        self.handlers.registration_news.append(hook)
+        return hook
 
     # what a running server gives -----------------------------------------------------------------
     @property

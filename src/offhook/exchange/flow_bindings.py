@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from offhook.exchange.endings import because
 from offhook.registrar.binding import Binding
 from offhook.storage.protocols import ImmediateBindingStore
 
@@ -53,8 +54,9 @@ class FlowBindings:
         """A connection has ended: remove what only it reached; how many bindings that were."""
         aors = self._aors.pop(flow, None)
         removed = 0
-        for aor in sorted(aors or ()):
-            removed += self._store.update_now(aor, _Without(flow))
+        with because("deactivated"):
+            for aor in sorted(aors or ()):
+                removed += self._store.update_now(aor, _Without(flow))
         return removed
 
     def heir(self, flow: str, contact: str, alive: Callable[[str], bool]) -> Binding | None:

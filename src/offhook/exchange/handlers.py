@@ -11,13 +11,23 @@ from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
 from offhook.proxy.target import Outcome
 from offhook.registrar.binding import Binding
+from offhook.registrar.news import RegistrationNews
 
-__all__ = ["Decision", "Handler", "Handlers", "Hook", "Periodic", "RegistrationHook"]
+__all__ = [
+    "Decision",
+    "Handler",
+    "Handlers",
+    "Hook",
+    "NewsHook",
+    "Periodic",
+    "RegistrationHook",
+]
 
 Decision = Reply | Fork | Outcome | Relay
 Handler = Callable[[Request], Decision | Awaitable[Decision]]
 Hook = Callable[[], Awaitable[None] | None]
 RegistrationHook = Callable[[str, Binding], Awaitable[None] | None]  # (AoR, binding)
+NewsHook = Callable[[RegistrationNews], Awaitable[None] | None]
 EVENTS = (
     "registration.added",
     "registration.refreshed",
@@ -47,6 +57,7 @@ class Handlers:
         self.shutdown: list[Hook] = []
         self.periodic: list[Periodic] = []
         self.registrations: dict[str, list[RegistrationHook]] = {}  # by event
+        self.registration_news: list[NewsHook] = []
 
     def add(self, methods: tuple[str, ...], handler: Handler) -> None:
         """Declare the handler of these methods; none means every method without one. Raises

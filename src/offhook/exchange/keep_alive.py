@@ -19,6 +19,7 @@ import structlog
 
 from offhook.engine.outgoing import Outgoing
 from offhook.errors import PeerError, StorageError, UsageError
+from offhook.exchange.endings import because
 from offhook.exchange.ping_schedule import Contact, KeepAlivePolicy, PingSchedule
 from offhook.exchange.serving import Serving
 from offhook.message.build import make_request
@@ -176,7 +177,8 @@ class KeepAlive:
     async def _remove(self, contact: Contact) -> None:
         binding = contact.binding
         try:
-            removed = await self._serving.bindings.update(binding.aor, _Without(binding))
+            with because("deactivated"):
+                removed = await self._serving.bindings.update(binding.aor, _Without(binding))
         except StorageError as error:  # the next turn tries again
             log.warning("contact_not_removed", aor=binding.aor, error=str(error))
             return

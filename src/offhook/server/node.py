@@ -17,6 +17,7 @@ from offhook.engine.settings import EngineSettings
 from offhook.errors import OffhookError, StartError, StorageError, UsageError
 from offhook.exchange.counters import Counters as ExchangeCounters
 from offhook.exchange.dispatcher import Dispatcher
+from offhook.exchange.endings import because
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
 from offhook.exchange.flow_moves import FlowMoves
@@ -246,7 +247,8 @@ class Node:
 
     async def unregister(self, aor: str) -> int:
         """Remove all bindings of an AoR; how many there were."""
-        return await self._opened().bindings.update(aor, _nothing_left)
+        with because("deactivated"):
+            return await self._opened().bindings.update(aor, _nothing_left)
 
     def transactions(self) -> Sequence[Mapping[str, Json]]:
         """One object a live transaction."""

@@ -123,6 +123,33 @@ request_route {{
 }}
 """
 
+# an edge proxy: Path with the source of the phone (RFC 3327), and the way back by it
+_EDGE = """\
+loadmodule "path.so"
+modparam("path", "use_received", 1)
+request_route {{
+    if (!mf_process_maxfwd_header("20")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    force_rport();
+    if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
+    if (is_method("REGISTER")) {{
+        add_path_received();
+        $du = "{target}";
+        if (!t_relay()) sl_reply_error();
+        exit;
+    }}
+    if (loose_route() || $du != $null) {{ # a Path alone is no route set to loose_route
+        if (!has_totag() && is_method("INVITE")) record_route();
+        t_relay();
+        exit;
+    }}
+    if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
+    if (has_totag()) {{ sl_send_reply("481", "Call/Transaction Does Not Exist"); exit; }}
+    if (is_method("INVITE")) record_route();
+    $du = "{target}";
+    if (!t_relay()) sl_reply_error();
+}}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Kamailio:
@@ -174,6 +201,11 @@ def start_relay(
     ``rewrite`` is Kamailio script that runs first, for example ``$rU = "bob";``.
     """
     return _start(folder, _RELAY.format(target=target, rewrite=rewrite), memory=shared_memory)
+
+
+def start_edge(folder: Path, target: str) -> Kamailio:
+    """An edge proxy in front of the registrar at the URI ``target``."""
+    return _start(folder, _EDGE.format(target=target))
 
 
 def _start(

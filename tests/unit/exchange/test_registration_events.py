@@ -9,9 +9,11 @@ import structlog
 
 from offhook.errors import UsageError
 from offhook.exchange import Exchange
+from offhook.exchange.endings import because
 from offhook.exchange.handlers import Handlers
 from offhook.exchange.registration_events import RegistrationEvents
-from offhook.registrar import Binding
+from offhook.registrar import Binding, Gruus
+from offhook.registrar.news import RegistrationNews
 from offhook.storage.memory import MemoryBindings
 from offhook.storage.protocols import Watcher
 from tests.unit.exchange.bench import Bench, Setting
@@ -162,7 +164,7 @@ def test_nothing_is_watched_for_nobody() -> None:
         def watch(self, watcher: Watcher) -> None:
             watched.append(watcher)
 
-    RegistrationEvents(Handlers(), Watched(), lambda: 0.0)
+    RegistrationEvents(Handlers(), Watched(), lambda: 0.0, Gruus(b"k" * 32))
     assert watched == []
 
 
@@ -170,3 +172,44 @@ def test_nothing_is_watched_for_nobody() -> None:
 def test_an_event_that_there_is_not(event: str) -> None:
     with pytest.raises(UsageError, match=r"there are registration\.added, "):
         Exchange().on(event)(lambda _aor, _binding: None)
+
+
+@pytest.mark.rfc("3680", "4.2")
+def test_watchers_are_told_why_a_contact_has_gone() -> None:
+    exchange = Exchange()
+    heard: list[RegistrationNews] = []
+    exchange.registration(heard.append)
+    with Bench(exchange, OPEN) as bench:
+        _register(bench, "<sip:a@198.51.100.1>", 1)
+        bench.advance(10)
+        _register(bench, "<sip:a@198.51.100.1>", 2)
+        bench.advance(10)
+        _register(bench, "<sip:a@198.51.100.1>", 3, expires=0)
+        _register(bench, "<sip:b@198.51.100.1>", 4)
+
+        async def remove() -> None:
+            with because("deactivated"):
+                await bench.bindings.update("sip:alice@example.com", lambda _: (None, ()))
+
+        bench.run(remove())
+    told = [(each.state, contact) for each in heard for contact in each.contacts]
+    assert [(state, contact.event, contact.duration) for state, contact in told] == [
+        ("active", "created", 0),
+        ("active", "refreshed", 10),
+        ("terminated", "unregistered", 20),
+        ("active", "created", 0),
+        ("terminated", "deactivated", 0),
+    ]
+    assert told[0][1].id == told[2][1].id != told[3][1].id
+
+
+def test_a_watcher_that_fails_is_logged() -> None:
+    exchange = Exchange()
+
+    @exchange.registration
+    async def broken(_news: RegistrationNews) -> None:
+        raise ValueError("of the program")
+
+    with structlog.testing.capture_logs() as logs, Bench(exchange, OPEN) as bench:
+        _register(bench, "<sip:a@198.51.100.1>", 1)
+    assert [(log["event"], log["hook"]) for log in logs] == [("hook_failed", "registration")]
