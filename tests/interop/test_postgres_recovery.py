@@ -46,7 +46,7 @@ class Served:
 
     def expect_healed(self) -> None:
         """No REGISTER went without its answer, and the last one of each phone is stored."""
-        self.phones.stop()
+        self.phones.pause()
         assert self.phones.silent() == []
         assert self.phones.slowest < 0.5
         assert set(self.phones.answers) <= {200, 401}
@@ -72,13 +72,20 @@ def setup(server: Postgres, database: str, folder: Path) -> Setup:
     return Setup((Profile(transports=("udp",)),), storage=storage)
 
 
-@pytest.fixture
-def served(server: Postgres, tmp_path: Path) -> Iterator[Served]:
-    database = server.create_database()
-    with serving(tmp_path, setup(server, database, tmp_path)) as exchange:
+@pytest.fixture(scope="module")
+def only(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The exchange of most tests; the last one leaves it without its database."""
+    database, folder = server.create_database(), tmp_path_factory.mktemp("exchange")
+    with serving(folder, setup(server, database, folder)) as exchange:
         made = Served(server, database, exchange)
         yield made
         made.phones.stop()
+
+
+@pytest.fixture
+def served(only: Served) -> Served:
+    only.phones.resume()
+    return only
 
 
 def test_sessions_that_the_server_ends_are_replaced(served: Served) -> None:
@@ -105,17 +112,6 @@ def test_what_a_database_lost_is_written_again(served: Served) -> None:
     assert "storage.database_behind" in served.exchange.running.output
 
 
-def test_an_empty_database_in_place_of_the_old_one_gets_all_bindings(
-    server: Postgres, tmp_path: Path
-) -> None:
-    database = server.create_database()
-    with serving(tmp_path, setup(server, database, tmp_path)) as exchange:
-        served = Served(server, database, exchange)
-        server.sql(f"DROP DATABASE {database} WITH (FORCE)", database="postgres")
-        server.sql(f"CREATE DATABASE {database}", database="postgres")
-        served.expect_healed()
-
-
 def test_a_second_server_is_refused_with_the_name_of_the_first(
     served: Served, tmp_path: Path
 ) -> None:
@@ -133,6 +129,18 @@ def test_a_second_server_is_refused_with_the_name_of_the_first(
     served.expect_healed()
 
 
+def test_an_empty_database_in_place_of_the_old_one_gets_all_bindings(
+    server: Postgres, tmp_path: Path
+) -> None:
+    database = server.create_database()
+    with serving(tmp_path, setup(server, database, tmp_path)) as exchange:
+        served = Served(server, database, exchange)
+        server.sql(f"DROP DATABASE {database} WITH (FORCE)", database="postgres")
+        server.sql(f"CREATE DATABASE {database}", database="postgres")
+        served.expect_healed()
+        served.phones.stop()
+
+
 def test_who_was_replaced_writes_no_more_and_says_so(served: Served) -> None:
     other = "convert_to('beef 1 other.example.com, process 1', 'UTF8')"
     served.server.sql(
@@ -143,6 +151,6 @@ def test_who_was_replaced_writes_no_more_and_says_so(served: Served) -> None:
     assert "taken over by another server (other.example.com, process 1)" in str(
         served.status()["storage"]
     )
-    served.phones.stop()
+    served.phones.pause()
     assert served.phones.silent() == []  # from memory
     assert served.server.rows("bindings", served.database) == 0

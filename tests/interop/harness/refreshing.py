@@ -53,6 +53,7 @@ class Refreshing:
         self._wire.settimeout(0.002)
         self._port = self._wire.getsockname()[1]
         self._ending = threading.Event()
+        self._going = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def register_all(self, *, timeout: float) -> None:
@@ -69,7 +70,18 @@ class Refreshing:
 
     def start(self) -> None:
         """Begin to refresh, one phone after another."""
+        self._going.set()
         self._thread.start()
+
+    def pause(self) -> None:
+        """Refresh no more for now; returns when the last answers had half a second to come."""
+        self._going.clear()
+        time.sleep(0.5)
+
+    def resume(self) -> None:
+        """Go on; what was noted of before is forgotten."""
+        self.slowest, self.answers = 0.0, {}
+        self._going.set()
 
     def stop(self) -> None:
         """End, with half a second for the last answers; again, it does nothing."""
@@ -86,12 +98,14 @@ class Refreshing:
         return [user for user, phone in self.phones.items() if phone.acknowledged != phone.cseq]
 
     def _run(self) -> None:
-        start, number = time.monotonic(), 0
+        due, number = time.monotonic(), 0
         phones = list(self.phones.values())
         while not self._ending.is_set():
-            while number < (time.monotonic() - start) * self.rate:
-                self._send(phones[number % len(phones)])
-                number += 1
+            while due < time.monotonic():
+                due += 1 / self.rate
+                if self._going.is_set():
+                    self._send(phones[number % len(phones)])
+                    number += 1
             self._read(time.monotonic() + 0.002)
 
     def _send(self, phone: Phone) -> None:
