@@ -153,6 +153,16 @@ COUNTERS = (
         _one(lambda measures: measures.engine.counters.stray_acks),
     ),
     Row(
+        "core_fwd_stateless",
+        "Requests and responses relayed without a transaction.",
+        _one(lambda measures: measures.engine.counters.stateless),
+    ),
+    Row(
+        "core_stun_requests",
+        "STUN binding requests on SIP ports: keep-alives of phones.",
+        _one(lambda measures: measures.engine.counters.stun),
+    ),
+    Row(
         "core_overload_refusals",
         "Requests refused with 503: too many transactions, or draining.",
         _one(lambda measures: measures.engine.counters.refused_overload),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import partial
 
 import structlog
@@ -20,6 +21,10 @@ AT = ("198.51.100.40", 5060)
 SERVER = ("192.0.2.1", 5060)
 UDP = {"profile": "internal", "transport": "UDP"}
 TCP = {"profile": "internal", "transport": "TCP"}
+UNSHOWN = [  # the tallies by profile, transport and method say the same and more
+    "offhook.engine.parts.requests",
+    "offhook.engine.parts.responses",
+]
 SCRAPE_LIMIT = 0.1  # seconds of real time, with much room for a busy machine: 3 ms are usual
 
 
@@ -177,5 +182,22 @@ def test_the_loop_gets_its_turns_during_a_long_page() -> None:
         rendered = metrics.render().splitlines()
         assert shown == [line for line in rendered if line.startswith(b"offhook_core_rcv")]
         assert len(shown) == 20 * 15
+
+    run(story, leaks=False)
+
+
+def test_no_counter_is_forgotten() -> None:
+    async def story(world: World) -> None:
+        measures = world.server.measures()
+        every = (measures.engine.counters, measures.network.counters, measures.exchange)
+        names: dict[float, str] = {}
+        for counters in every:
+            for field in fields(counters):
+                if isinstance(getattr(counters, field.name), int):
+                    number = 1_000_003 + len(names)
+                    names[number] = f"{type(counters).__module__}.{field.name}"
+                    setattr(counters, field.name, number)
+        shown = set(Page(Metrics(lambda: measures)).samples.values())
+        assert [name for number, name in names.items() if number not in shown] == UNSHOWN
 
     run(story, leaks=False)
