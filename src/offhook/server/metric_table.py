@@ -79,6 +79,11 @@ def _connections(measures: Measures) -> Iterable[Sample]:
     return [(way, count) for way, count in open_now.items()]
 
 
+def _expiry(measures: Measures) -> Iterable[Sample]:
+    for own in measures.certificates:
+        yield (own.name,), own.expires
+
+
 def _transactions(measures: Measures) -> Iterable[Sample]:
     counts = measures.engine.transactions.counts()
     yield ("server",), counts.servers
@@ -272,6 +277,11 @@ COUNTERS = (
         _one(lambda measures: measures.network.counters.handshake_failures),
     ),
     Row(
+        "tls_certificates_refused",
+        "Client certificates that were missing, not valid or of another name.",
+        _one(lambda measures: measures.network.counters.certificates_refused),
+    ),
+    Row(
         "websocket_failed_handshakes",
         "WebSocket handshakes refused.",
         _websocket_refusals,
@@ -342,6 +352,12 @@ COUNTERS = (
 )
 
 GAUGES = (
+    Row(
+        "tls_certificate_expiry_seconds",
+        "When a certificate of ours expires, in Unix seconds.",
+        _expiry,
+        ("certificate",),
+    ),
     Row(
         "tm_avoided_destinations",
         "Servers that failed lately and are tried after all others.",
