@@ -186,6 +186,6 @@ def learn_own(routes: DialogRoutes, flow: Flow) -> None:
     host, port = flow.sent_by()
     routes.add_own(host, port)
     routes.add_own(flow.local[0], flow.listener.port)
-    mark = flow.via.removesuffix("branch=")  # other proxies may put received before the branch
+    mark = f"{flow.via.partition(';')[0]};"  # other proxies may put received before the branch
     if mark not in routes.via_marks and len(routes.via_marks) < VIA_MARKS:
         routes.via_marks = (*routes.via_marks, mark)

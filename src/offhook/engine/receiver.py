@@ -135,6 +135,8 @@ class Receiver:
             self._refuse_broken(message, flow, fault)
             return
         stamp(message, core, flow)
+        if flow.identities:
+            self._parts.ways.aliases.learn(flow, message, core)
         if message.method == "ACK":
             self._ack(message, core, flow, now)
         else:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from offhook.engine.actions import Action, Open, Resolve
+from offhook.engine.aliases import Aliases
 from offhook.engine.moved_flows import MovedFlows
 from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import RELIABLE, Address, Flow, Listener
@@ -60,6 +61,7 @@ class Ways:
         self._streams: dict[
             tuple[str, str, Address, str], Flow
         ] = {}  # opened by us, by destination
+        self.aliases = Aliases()
         self._users: dict[str, dict[ClientTransaction, None]] = {}  # by name of their connection
         self._listeners: list[Listener] = []
         self._profiles: dict[str, str] = {}  # by transport and local address of a flow name
@@ -102,6 +104,7 @@ class Ways:
     def lose(self, flow: Flow) -> list[ClientTransaction]:
         """A connection has ended; the client transactions that used it, in their order."""
         self._connections.pop(flow.name, None)
+        self.aliases.lose(flow)
         for key, known in list(self._streams.items()):
             if known is flow:
                 del self._streams[key]
@@ -171,7 +174,7 @@ class Ways:
         """As `reach`, with everything said; the ticket is filled in here."""
         if request.transport in RELIABLE:
             stream_key = _stream_key(request)
-            flow = self._streams.get(stream_key)
+            flow = self._streams.get(stream_key) or self.aliases.find(request)
         else:
             flow = self._datagram.get((request.profile, request.local, request.destination))
         if flow is not None:

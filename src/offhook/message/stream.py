@@ -21,7 +21,7 @@ _LENGTH = re.compile(  # spelt out: a search that ignores case has no literal st
     rb"([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)"
 )
 _FOLD = re.compile(rb"\r?\n")
-_CR, _LF = 13, 10
+_CR, _LF, _SPACE, _DELETE = 13, 10, 32, 127
 
 
 class KeepAlive(Enum):
@@ -83,10 +83,12 @@ class StreamFramer:
         """Cut one thing that begins at `start`; where the next begins, `start` if more is
         needed."""
         buffer = self._buffer
-        if not self._seen and buffer[start] in (_CR, _LF):
-            following = self._line_end(start, done)
+        if not self._seen and not _SPACE <= buffer[start] < _DELETE:
+            following = self._line_end(start, done) if buffer[start] in (_CR, _LF) else -1
             if following >= 0:
                 return following
+            if buffer[start] != _CR:  # no SIP message begins so: TLS on a TCP port
+                raise self._broken(start, start + 1, 400, "Not SIP")
         if not self._body and not self._read_head(start):
             return start
         if len(buffer) - start < self._end:

@@ -134,6 +134,8 @@ class Connector:
             host, port = stream.transport.get_extra_info("sockname")[:2]
             listener = replace(listener, host=host, port=port)
         flow = connections.enter(stream, listener, attempt.request.destination)
+        if attempt.listener.port and self._tls.vouches(stream.shown, flow.sent_by()[0]):
+            flow.offer_alias()  # RFC 5923 8.1: the peer can see that we are who the Via says
         connections.counters.connections_opened += 1
         for ticket in attempt.tickets:
             connections.sink.flow_opened(ticket, flow)

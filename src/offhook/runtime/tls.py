@@ -14,6 +14,7 @@ from offhook.errors import StartError
 from offhook.runtime.own_certificates import OwnCertificate
 from offhook.runtime.tls_contexts import TlsContexts
 from offhook.runtime.tls_files import ProfileTls, TlsFiles
+from offhook.transport.certificate_names import proves
 
 __all__ = ["Tls"]
 
@@ -45,6 +46,11 @@ class Tls:
     def shown(self, profile: str, name: str) -> str:
         """The name of the certificate that we show to a server that must prove `name`."""
         return self._contexts.shown(profile, name)
+
+    def vouches(self, shown: str, host: str) -> bool:
+        """True if the certificate of that name can be shown to a server and proves `host`."""
+        own = self._contexts.certificates.get(shown)
+        return own is not None and own.for_clients and proves(own.names, host)
 
     def client(self, profile: str, name: str) -> ssl.SSLContext:
         """For a connection of ours to a server that must prove `name`."""

@@ -79,6 +79,11 @@ def _connections(measures: Measures) -> Iterable[Sample]:
     return [(way, count) for way, count in open_now.items()]
 
 
+def _expiry(measures: Measures) -> Iterable[Sample]:
+    for own in measures.certificates:
+        yield (own.name,), own.expires
+
+
 def _transactions(measures: Measures) -> Iterable[Sample]:
     counts = measures.engine.transactions.counts()
     yield ("server",), counts.servers
@@ -371,6 +376,12 @@ COUNTERS = (
 )
 
 GAUGES = (
+    Row(
+        "tls_certificate_expiry_seconds",
+        "When a certificate of ours expires, in Unix seconds.",
+        _expiry,
+        ("certificate",),
+    ),
     Row(
         "tm_avoided_destinations",
         "Servers that failed lately and are tried after all others.",

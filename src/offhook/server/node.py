@@ -36,6 +36,8 @@ from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
 from offhook.server.database import open_configured_storage
+from offhook.server.expiry import PERIOD as EXPIRY_LOOKS
+from offhook.server.expiry import tell_expiry
 from offhook.server.json_value import Json
 from offhook.server.listen import listener_text
 from offhook.server.loop_lag import LoopLag
@@ -155,6 +157,7 @@ class Node:
     def _start_tasks(self) -> None:
         self._tasks.append(asyncio.create_task(self._expire()))
         self._tasks.append(asyncio.create_task(self._lag.watch()))
+        self._tasks.append(asyncio.create_task(self._watch_certificates()))
         for periodic in self._exchange.handlers.periodic:
             self._tasks.append(asyncio.create_task(_repeat(periodic)))
 
@@ -286,6 +289,7 @@ class Node:
         rows = self.certificates()
         for row in rows:
             log.info("certificate_reloaded", **row)
+        tell_expiry(tls.certificates, network.unix())
         return rows
 
     def bans(self) -> Sequence[Mapping[str, Json]]:
@@ -318,6 +322,11 @@ class Node:
             if removed:
                 self._counters.bindings_lost += removed
                 log.info("bindings_lost", flow=flow, count=removed)
+
+    async def _watch_certificates(self) -> None:
+        while self._network is not None:
+            tell_expiry(self._tls.certificates, self._network.unix())
+            await asyncio.sleep(EXPIRY_LOOKS)
 
     async def _expire(self) -> None:
         while True:

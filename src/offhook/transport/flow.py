@@ -130,6 +130,10 @@ class Flow:
         listener = self.listener
         return (listener.shown_to(self.remote[0]) or self.local[0], listener.port)
 
+    def offer_alias(self) -> None:
+        """Let the peer send its requests to us by this connection of ours too (RFC 5923 8.1)."""
+        self.via = self.via.replace(";branch=", ";alias;branch=")
+
     def beside(self, remote: Address) -> Flow:
         """The way from the same socket to another address; datagrams only."""
         return Flow(self.listener, self.local, remote)

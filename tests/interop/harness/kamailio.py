@@ -208,12 +208,32 @@ def start_edge(folder: Path, target: str) -> Kamailio:
     return _start(folder, _EDGE.format(target=target))
 
 
+def start_trunk(folder: Path, body: str, *, certificate: Certificate, tls_port: int) -> Kamailio:
+    """A peer that insists on client certificates, shows its own, and lets connections be used in
+    both directions; ``body`` is its routing."""
+    options = f"""\
+tcp_accept_aliases=yes
+modparam("tls", "ca_list", "{certificate.authority}")
+modparam("tls", "verify_certificate", 1)
+modparam("tls", "require_certificate", 1)
+loadmodule "xlog.so"
+"""
+    return _start(folder, options + body, certificate=certificate, tls_port=tls_port)
+
+
 def _start(
-    folder: Path, body: str, *, certificate: Certificate | None = None, memory: int = 64
+    folder: Path,
+    body: str,
+    *,
+    certificate: Certificate | None = None,
+    memory: int = 64,
+    tls_port: int = 0,
 ) -> Kamailio:
     folder.mkdir(parents=True, exist_ok=True)
     used = [name for name in TRANSPORTS if name != "tls" or certificate is not None]
     ports = {name: free_port() for name in used}
+    if tls_port:
+        ports["tls"] = tls_port
     lines = [f"listen={name}:{LOOPBACK}:{port}" for name, port in ports.items()]
     text = _HEAD.format(listeners="\n".join(lines))
     if certificate is not None:

@@ -157,3 +157,15 @@ def test_noise_is_framed_or_refused(noise: bytes, size: int) -> None:
             framer.feed(noise[place : place + size])
     except FramingError:
         assert framer.head
+
+
+@pytest.mark.parametrize("first", [b"\x16\x03\x01\x02", b"\x80\x2e", b"\x00\x01", b"\xff", b"\x7f"])
+@pytest.mark.parametrize("before", [b"", b"\r\n\r\n"])
+def test_other_protocols_are_told_by_their_first_octet(first: bytes, before: bytes) -> None:
+    """A TLS client on the TCP port need not wait until its message would have had to end."""
+    framer = StreamFramer()
+    if before:
+        framer.feed(before)
+    with pytest.raises(FramingError) as caught:
+        framer.feed(first)
+    assert (caught.value.status, caught.value.reason) == (400, "Not SIP")

@@ -206,3 +206,37 @@ def test_a_server_whose_certificate_is_not_valid(
             assert near.counters.connects_failed == 1
 
     run(story())
+
+
+@pytest.mark.rfc("5923", "8.1")
+@pytest.mark.parametrize(
+    ("ours", "listening", "offered"),
+    [
+        (["us.test"], True, False),  # the Via shows an address, which that certificate lacks
+        (["127.0.0.1"], True, True),
+        (["127.0.0.1"], False, False),  # nobody could reach us at the Via's port anyway
+        ([], True, False),
+    ],
+)
+def test_an_alias_is_offered_where_the_peer_can_verify_us(
+    run: Story, own: Authority, ours: list[str], listening: bool, offered: bool
+) -> None:
+    certificate = own.issue("alias-far", ["far.test"], [])
+    addresses = [each for each in ours if each[0].isdigit()]
+    shown = own.issue("alias-us", ["us.test"], addresses) if ours else None
+
+    async def story() -> None:
+        us = (
+            TlsFiles(str(shown.certificate), str(shown.key), str(own.root))
+            if shown is not None
+            else TlsFiles(authority=str(own.root))
+        )
+        async with network(tls=server(certificate)) as (far, _), network(tls=us) as (near, sink):
+            if listening and shown is not None:
+                await near.listen(listener("TLS"))
+            there = ("127.0.0.1", (await far.listen(listener("TLS"))).port)
+            flow = await opened(near, sink, Open(1, "internal", "TLS", there, "", "far.test"))
+            assert (";alias;" in flow.via) is offered
+            assert flow.via.endswith(";branch=")
+
+    run(story())

@@ -18,6 +18,7 @@ from offhook.runtime.origins import Origins
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.config import load_text
+from offhook.server.metrics import Metrics
 from offhook.server.node import Node
 from offhook.server.schema import Config
 from offhook.testing.builders import build_request
@@ -231,6 +232,12 @@ async def test_certificates_are_reloaded(tmp_path: Path) -> None:
     authority.issue("server", ["new.example.com"], [])
     (now,) = await node.reload_certificates()
     assert now["names"] == ["new.example.com"]
+    measures = node.measures()
+    assert measures is not None
+    page = Metrics(node.measures).render().decode().splitlines()
+    name = 'offhook_tls_certificate_expiry_seconds{certificate="tls"} '
+    (line,) = [each for each in page if each.startswith(name)]
+    assert float(line.removeprefix(name)) == measures.certificates[0].expires
     (tmp_path / "server.key").write_text("nonsense")
     with (
         structlog.testing.capture_logs() as logs,
