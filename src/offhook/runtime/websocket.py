@@ -9,14 +9,12 @@ connected to: browsers are clients only.
 from __future__ import annotations
 
 import asyncio
-import logging
 from http import HTTPStatus
 
 import structlog
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
 from offhook.message.limits import BODY, STREAM_HEAD
 from offhook.runtime.counters import Counters
@@ -24,7 +22,7 @@ from offhook.runtime.limits import Limits
 from offhook.runtime.network import Sink
 from offhook.runtime.origins import Origins
 from offhook.runtime.tcp import Stream
-from offhook.runtime.websocket_handshake import SUBPROTOCOL, Refusal, refuse, shake
+from offhook.runtime.websocket_handshake import Refusal, quiet, refuse, shake
 
 __all__ = ["WebSocketStream"]
 
@@ -33,12 +31,12 @@ HEAD_END = b"\r\n\r\n"
 LONGEST_REASON = 123  # octets of a close frame's reason (RFC 6455 5.5)
 
 log = structlog.get_logger()
-_quiet = logging.getLogger(f"{__name__}.frames")  # the library's lines would show credentials
-_quiet.setLevel(logging.ERROR)
 
 
 class WebSocketStream(Stream):
-    """`flow` is None until the handshake is done."""
+    """`flow` is None until the handshake is done. `_protocol` is there from then on: it begins with
+    frames, so that nothing of the HTTP head (cookies, 16 kB) stays in memory.
+    """
 
     __slots__ = (
         "_begun",
@@ -50,13 +48,11 @@ class WebSocketStream(Stream):
         "_pinged",
         "_protocol",
     )
+    _protocol: ServerProtocol
 
     def __init__(self, sink: Sink, limits: Limits, counters: Counters, origins: Origins) -> None:
         super().__init__(sink, limits, counters)
         self._origins = origins
-        self._protocol = ServerProtocol(
-            subprotocols=[Subprotocol(SUBPROTOCOL)], max_size=MESSAGE, logger=_quiet
-        )
         self._head = bytearray()
         self._deadline: asyncio.TimerHandle | None = None
         self._message: bytearray | None = None  # fragments of one that has not ended
@@ -142,12 +138,14 @@ class WebSocketStream(Stream):
         if end < len(head):  # RFC 6455 4.1: a client waits for the answer
             self._refuse_early(HTTPStatus.BAD_REQUEST, "data behind the HTTP head")
             return
-        refusal = shake(self._protocol, bytes(head), self._origins)
+        answer = shake(bytes(head), self._origins)
         self._head = bytearray()
-        if refusal is not None:
-            self._refuse(refusal)
+        if isinstance(answer, Refusal):
+            self._refuse(answer)
             return
-        self._write()
+        assert self.transport is not None
+        self.transport.write(answer)
+        self._protocol = ServerProtocol(state=State.OPEN, max_size=MESSAGE, logger=quiet)
         self.answered = True  # by the 101: a page may wait for its user before it registers
         self.stand()
 
@@ -156,7 +154,7 @@ class WebSocketStream(Stream):
         self._refuse_early(HTTPStatus.REQUEST_TIMEOUT, f"no handshake within {seconds:.0f} s")
 
     def _refuse_early(self, status: HTTPStatus, why: str) -> None:
-        self._refuse(refuse(self._protocol, status, why))
+        self._refuse(refuse(status, why))
 
     def _refuse(self, refusal: Refusal) -> None:
         counters, transport = self._counters, self.transport

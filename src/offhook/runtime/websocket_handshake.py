@@ -4,19 +4,24 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from websockets.exceptions import NegotiationError
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from offhook.runtime.origins import Origins
 
-__all__ = ["SUBPROTOCOL", "Refusal", "refuse", "shake"]
+__all__ = ["Refusal", "quiet", "refuse", "shake"]
 
 SUBPROTOCOL = "sip"
 LONGEST_SHOWN = 120  # characters of a stranger's header in a log line
+
+quiet = logging.getLogger(f"{__name__}.frames")  # the library's lines would show credentials
+quiet.setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +34,9 @@ class Refusal:
     origin: str = ""  # of a page that may not connect
 
 
-def shake(protocol: ServerProtocol, head: bytes, origins: Origins) -> Refusal | None:
-    """Answer a whole HTTP head. None if the WebSocket stands; the 101 waits in `protocol` then."""
+def shake(head: bytes, origins: Origins) -> Refusal | bytes:
+    """Answer a whole HTTP head: the 101 with which the WebSocket stands, or a refusal."""
+    protocol = ServerProtocol(subprotocols=[Subprotocol(SUBPROTOCOL)], logger=quiet)
     protocol.receive_data(head)
     for event in protocol.events_received():
         if isinstance(event, Request):
@@ -38,18 +44,20 @@ def shake(protocol: ServerProtocol, head: bytes, origins: Origins) -> Refusal | 
     response = b"".join(protocol.data_to_send())
     if response:  # a line or the number of lines is beyond what the library takes
         return Refusal("websocket_handshake_refused", "HTTP head too large", response)
-    return refuse(protocol, HTTPStatus.BAD_REQUEST, "not an HTTP request")
+    return refuse(HTTPStatus.BAD_REQUEST, "not an HTTP request")
 
 
-def refuse(protocol: ServerProtocol, status: HTTPStatus, why: str) -> Refusal:
+def refuse(status: HTTPStatus, why: str) -> Refusal:
     """A refusal of somebody who is no WebSocket client, or not in time."""
-    response = protocol.reject(status, f"SIP over WebSocket is spoken here (RFC 7118): {why}.\n")
+    response = ServerProtocol(logger=quiet).reject(
+        status, f"SIP over WebSocket is spoken here (RFC 7118): {why}.\n"
+    )
     timeout = status == HTTPStatus.REQUEST_TIMEOUT
     counter = "websocket_handshake_timeouts" if timeout else "websocket_handshake_refused"
     return Refusal(counter, why, response.serialize())
 
 
-def _judge(protocol: ServerProtocol, request: Request, origins: Origins) -> Refusal | None:
+def _judge(protocol: ServerProtocol, request: Request, origins: Origins) -> Refusal | bytes:
     response = protocol.accept(request)
     accepted = response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
     if (accepted and protocol.subprotocol != SUBPROTOCOL) or _wants_another(protocol):
@@ -70,8 +78,7 @@ def _judge(protocol: ServerProtocol, request: Request, origins: Origins) -> Refu
         response = protocol.reject(HTTPStatus.FORBIDDEN, text)
         why = "origin not allowed"
         return Refusal("websocket_origin_refused", why, response.serialize(), shown)
-    protocol.send_response(response)
-    return None
+    return response.serialize()
 
 
 def _wants_another(protocol: ServerProtocol) -> bool:
