@@ -21,7 +21,7 @@ from tests.interop.harness.phones import CALLEE_TONE, CALLER_TONE
 from tests.interop.harness.process import LOOPBACK, until
 from tests.interop.harness.sipp import Load, Result, Sipp
 from tests.interop.harness.web_phone import WebPhone
-from tests.interop.harness.website import bundle, website
+from tests.interop.harness.website import bundles, website
 
 pytestmark = [
     pytest.mark.interop("chromium", "certutil", "npm", "sipp"),
@@ -42,15 +42,9 @@ class Place:
     site: int
     browser: Chromium
 
-    @property
-    def url(self) -> str:
-        """The page, from the origin that is allowed."""
-        return f"http://localhost:{self.site}/index.html"
-
-    @property
-    def foreign_url(self) -> str:
-        """The same page from another origin."""
-        return f"http://{LOOPBACK}:{self.site}/index.html"
+    def page(self, library: str = "jssip", host: str = "localhost") -> str:
+        """The URL of a page; only its origin at localhost is allowed."""
+        return f"http://{host}:{self.site}/{library}.html"
 
     def server(self, transport: str) -> str:
         """What the page connects to."""
@@ -62,22 +56,22 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
-    """JsSIP, kept between runs where pytest keeps things."""
+def libraries(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """The libraries for pages, kept between runs where pytest keeps things."""
     cache = getattr(pytestconfig, "cache", None)
-    return bundle(cache.mkdir("npm") if cache is not None else tmp_path_factory.mktemp("npm"))
+    return bundles(cache.mkdir("npm") if cache is not None else tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="module")
 def place(
     tmp_path_factory: pytest.TempPathFactory,
     certificate: Certificate,
-    library: Path,
+    libraries: Path,
     alice: Account,
     bob: Account,
 ) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("browser")
-    with website(folder / "site", library) as site:
+    with website(folder / "site", libraries) as site:
         setup = Setup(
             (INSIDE, OUTSIDE),
             (alice, bob),
@@ -97,11 +91,11 @@ OpenPhone = Callable[..., WebPhone]
 
 @pytest.fixture
 def open_phone(place: Place) -> Iterator[OpenPhone]:
-    """Open a page: ``open_phone(account, tone=440.0, url=place.url)``."""
+    """Open a page: ``open_phone(account, tone=440.0, url=place.page())``."""
     opened: list[WebPhone] = []
 
     def start(account: Account, *, tone: float = CALLER_TONE, url: str = "") -> WebPhone:
-        phone = WebPhone(place.browser, url or place.url, account, tone=tone)
+        phone = WebPhone(place.browser, url or place.page(), account, tone=tone)
         opened.append(phone)
         return phone
 
@@ -153,6 +147,47 @@ def test_pages_call_each_other_with_sound_both_ways(
         caller.hang_up()
         callee.wait_ended("remote Terminated")
         caller.wait_ended("local Terminated")
+
+
+@pytest.mark.parametrize("calling", ["sipjs", "jssip"])
+def test_pages_with_different_libraries_call_each_other(
+    place: Place,
+    open_phone: OpenPhone,
+    matrix: Matrix,
+    alice: Account,
+    bob: Account,
+    *,
+    calling: str,
+) -> None:
+    called = "jssip" if calling == "sipjs" else "sipjs"
+    caller = open_phone(alice, url=place.page(calling))
+    callee = open_phone(bob, tone=CALLEE_TONE, url=place.page(called))
+    with matrix.cell("register, MD5", "wss", "sipjs"):
+        for phone in (caller, callee):
+            phone.start(place.server("wss"))
+        for phone in (caller, callee):
+            phone.wait_registered()
+    placed = matrix.cell("call placed", "wss", calling)
+    with placed, matrix.cell("call received", "wss", called):
+        ring(caller, callee)
+        callee.answer()
+        caller.wait_established()
+        callee.wait_established()
+    with matrix.cell("audio both ways", "wss", "sipjs"):
+        caller.wait_heard(CALLEE_TONE)
+        callee.wait_heard(CALLER_TONE)
+    with (
+        matrix.cell("hang-up by caller", "wss", calling),
+        matrix.cell("hang-up by callee", "wss", called),
+    ):
+        caller.hang_up()
+        callee.wait_over()
+        caller.dial(callee.account.uri)
+        callee.wait_ringing(2)
+        callee.answer()
+        caller.wait_established()
+        callee.hang_up()
+        caller.wait_over()
 
 
 @pytest.mark.parametrize("transport", ["wss"])
@@ -244,7 +279,7 @@ def test_a_wrong_password_is_refused(
 def test_a_page_of_a_foreign_site_is_refused(
     place: Place, open_phone: OpenPhone, matrix: Matrix, bob: Account, transport: str
 ) -> None:
-    phone = open_phone(bob, url=place.foreign_url)
+    phone = open_phone(bob, url=place.page(host=LOOPBACK))
     server = place.exchange.running
     with matrix.cell("page of a foreign site refused", transport, "jssip"):
         before = server.mark()

@@ -21,6 +21,7 @@ CLIENTS = {
     "sipsak": "sipsak 0.9",
     "kamailio": "Kamailio 5.6",
     "jssip": "JsSIP 3.13 in Chromium",
+    "sipjs": "SIP.js 0.21 in Chromium",
 }
 PHONE_FEATURES = (
     "register, MD5",
@@ -46,8 +47,16 @@ FEATURES: dict[str, tuple[str, ...]] = {
         "restart of the server",
         "page of a foreign site refused",
     ),
+    "sipjs": (
+        "register, MD5",
+        "call placed",
+        "call received",
+        "audio both ways",
+        "hang-up by caller",
+        "hang-up by callee",
+    ),
 }
-COLUMNS = {"jssip": ("ws", "wss")}  # else TRANSPORTS
+COLUMNS = {"jssip": ("ws", "wss"), "sipjs": ("wss",)}  # else TRANSPORTS
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""JsSIP in a page of Chromium as a phone: what the tests do with it and wait for."""
+"""JsSIP or SIP.js in a page of Chromium as a phone: what the tests do with it and wait for."""
 
 from __future__ import annotations
 
@@ -77,6 +77,10 @@ class WebPhone:
     def wait_ended(self, why: str) -> None:
         """Until the call is over; `why` is JsSIP's word, with the side that ended it."""
         self._until(f"phone.state.ended === {json.dumps(why)}", f"ended as {why!r}")
+
+    def wait_over(self) -> None:
+        """Until the call is over, however."""
+        self._until("phone.state.ended !== ''", "out of the call")
 
     def wait_heard(self, frequency: float) -> None:
         """Until this tone is the loudest sound that comes in."""

@@ -16,26 +16,32 @@ from pathlib import Path
 from tests.interop.harness.process import LOOPBACK, run
 
 PAGE = Path(__file__).parent / "page"
-JSSIP = "jssip@3.13.8"
+LIBRARIES = {"jssip": "jssip@3.13.8", "sipjs": "sip.js@0.21.2"}
+ENTRIES = {
+    "jssip": ("JsSIP", 'module.exports = require("jssip");\n'),
+    "sipjs": ("SIPJS", 'module.exports = require("sip.js/lib/platform/web");\n'),
+}
 BUNDLER = "esbuild@0.25.12"
 NPM_SECONDS = 90.0
 
 
-def bundle(folder: Path) -> Path:
-    """JsSIP as one script for a page, made once in `folder`."""
-    made = folder / f"{JSSIP}.js"
+def bundles(folder: Path) -> Path:
+    """A folder with each library as one script for a page, made once below `folder`."""
+    made = folder / "-".join([*LIBRARIES.values(), BUNDLER]).replace("@", "-")
     if made.exists():
         return made
     (folder / "package.json").write_text('{"name": "page", "private": true}\n')
-    (folder / "entry.js").write_text('module.exports = require("jssip");\n')
     npm = ["npm", "install", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts"]
-    done = run([*npm, JSSIP, BUNDLER], folder=folder, timeout=NPM_SECONDS)
+    done = run([*npm, *LIBRARIES.values(), BUNDLER], folder=folder, timeout=NPM_SECONDS)
     assert done.returncode == 0, f"npm install: {done.stdout}{done.stderr}"
-    unfinished = folder / "library.js"
-    esbuild = folder / "node_modules" / ".bin" / "esbuild"
-    words = ["--bundle", "--format=iife", "--global-name=JsSIP", f"--outfile={unfinished}"]
-    done = run([esbuild, "entry.js", *words], folder=folder, timeout=60)
-    assert done.returncode == 0, f"esbuild: {done.stdout}{done.stderr}"
+    unfinished = folder / "unfinished"
+    for name, (variable, text) in ENTRIES.items():
+        (folder / f"{name}.js").write_text(text)
+        words = ["--bundle", "--format=iife", f"--global-name={variable}"]
+        words += [f"--outfile={unfinished / name}.library.js", f"{name}.js"]
+        esbuild = folder / "node_modules" / ".bin" / "esbuild"
+        done = run([esbuild, *words], folder=folder, timeout=60)
+        assert done.returncode == 0, f"esbuild: {done.stdout}{done.stderr}"
     return unfinished.rename(made)
 
 
@@ -45,12 +51,10 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def website(folder: Path, library: Path) -> Iterator[int]:
-    """Serve the page from `folder`: its port."""
-    folder.mkdir(parents=True)
-    for name in ("index.html", "phone.js"):
-        shutil.copy(PAGE / name, folder)
-    shutil.copy(library, folder / "library.js")
+def website(folder: Path, libraries: Path) -> Iterator[int]:
+    """Serve the pages from `folder`: the port."""
+    for source in (PAGE, libraries):
+        shutil.copytree(source, folder, dirs_exist_ok=True)
     handler = partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
