@@ -164,3 +164,45 @@ def test_a_phone_that_moves_is_reachable_at_once(transport: str) -> None:
         assert await call.hang_up() == 200
 
     run(story, leaks=False)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_call_follows_a_phone_to_its_next_address(again: bool) -> None:
+    """The box gets another address in the middle of a call; the phone registers, and only then its
+    peer hangs up. Without that REGISTER the BYE finds nobody."""
+
+    async def story(world: World) -> None:
+        box = NatBox("home", "203.0.113.10")
+        bob = await behind(world, "bob", box)
+        alice = await world.registered("alice", script=QUICK)
+        call = await alice.call(bob.aor)
+        await asyncio.sleep(2)
+        box.change_address("203.0.113.20")
+        if again:
+            assert await bob.register() == 200
+        assert await call.hang_up() == (200 if again else 408)
+        assert bool(bob.incoming[-1].dialog.ended) is again
+
+    run(story, leaks=again)
+
+
+def test_a_mapping_that_another_phone_has_now_is_that_phones() -> None:
+    """Bob's port of the box goes to carol; what is meant for her does not follow bob."""
+
+    async def story(world: World) -> None:
+        alice = await world.registered("alice", script=QUICK)
+        box = NatBox("home", "203.0.113.10")
+        bob = await behind(world, "bob", box)
+        old = world.server.bindings_of(BOB)[0].flow
+        box.change_address("203.0.113.20")
+        assert await bob.register() == 200
+        box.change_address("203.0.113.10")
+        carol = await world.phone("carol", address=("10.0.0.6", 5060), realm="home", script=QUICK)
+        box._next = int(old.rpartition(":")[2])  # the port is free again
+        call = await carol.call("alice@example.com")
+        assert call.status == 200
+        await asyncio.sleep(1)
+        assert await alice.incoming[-1].hang_up() == 200
+        assert call.dialog.ended == "them"
+
+    run(story, leaks=False)

@@ -295,6 +295,11 @@ class Engine:
         """The open connections."""
         return self._parts.ways.connections()
 
+    def flow_moved(self, old: str, new: str) -> None:
+        """A phone that was reached by the datagram flow `old` is reached by `new` from now on; the
+        same name twice: it is there."""
+        self._parts.ways.moved.move(old, new)
+
     def flow_alive(self, name: str) -> bool:
         """False for the name of a connection that is gone."""
         return name.startswith("udp/") or self._parts.ways.named(name)

@@ -62,6 +62,7 @@ class Receiver:
         self._streams = streams
         self._origination = origination
         self._hit: set[tuple[str, int]] = set()  # local addresses seen
+        self._moved = parts.ways.moved
         self.draining = False
         # ACK and CANCEL, if the application wants to see those of no transaction of ours
         self.unmatched: frozenset[str] = frozenset()
@@ -71,6 +72,8 @@ class Receiver:
         if flow.reliable:
             self._stream(flow, data, now)
             return
+        if self._moved:
+            self._moved.heard(flow.name)
         if flow.local not in self._hit:
             self._hit.add(flow.local)
             learn_own(self._routes, flow)

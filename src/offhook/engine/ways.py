@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from offhook.engine.actions import Action, Open, Resolve
+from offhook.engine.moved_flows import MovedFlows
 from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import RELIABLE, Address, Flow, Listener
 from offhook.transport.locate import PREFERENCE, expand, questions
@@ -66,6 +67,7 @@ class Ways:
         self._looking: dict[int, _LookUp] = {}
         self._ticket = 0
         self.standing = Standing()
+        self.moved = MovedFlows()
 
     # flows ---------------------------------------------------------------------------------------
     def add(self, flow: Flow) -> None:
@@ -138,6 +140,8 @@ class Ways:
         if flow is not None:
             seeker.flow_ready(flow, now)
             return True
+        if self.moved and self.moved.now(name) != name:
+            return self.find(seeker, profile, self.moved.now(name), now)
         parts = name.split("/")
         if len(parts) != 3 or parts[0] != "udp":
             return False

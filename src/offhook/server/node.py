@@ -19,6 +19,7 @@ from offhook.exchange.counters import Counters as ExchangeCounters
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.exchange import Exchange
 from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.flow_moves import FlowMoves
 from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.handlers import Hook, Periodic
 from offhook.exchange.keep_alive import KeepAlive
@@ -131,6 +132,7 @@ class Node:
             counters=self._counters,
         )
         self._exchange.bind(serving)
+        FlowMoves(storage.bindings, engine.flow_moved)
         self._dispatcher = Dispatcher(serving, self._exchange.handlers, self._connection_lost)
         self._driver = Driver(engine, network, self._dispatcher, self._failure)
         for hook in self._exchange.handlers.startup:

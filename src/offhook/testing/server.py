@@ -20,6 +20,7 @@ from offhook.exchange import Exchange, Gateway, Profile
 from offhook.exchange.counters import Counters
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.flow_moves import FlowMoves
 from offhook.exchange.handlers import Hook
 from offhook.exchange.keep_alive import KeepAlive
 from offhook.exchange.ping_schedule import KeepAlivePolicy
@@ -125,6 +126,7 @@ class SimulatedExchange:
         await self._add_accounts()
         serving = await self._serving(network)
         self.engine = serving.engine
+        FlowMoves(self.storage.bindings, self.engine.flow_moved)
         lost = partial(_drop, serving.flows, self._counters)
         dispatcher = Dispatcher(serving, self.exchange.handlers, lost)
         self._dispatcher = dispatcher
