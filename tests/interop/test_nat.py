@@ -131,6 +131,42 @@ def test_a_phone_behind_a_box_calls_and_is_called(
             assert phone.register(0) == 200
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_a_dialog_has_comes_through_boxes(
+    stage: Stage, alice: Account, bob: Account, kind: str
+) -> None:
+    """All Contacts are private, and every target refresh names one again."""
+    with contextlib.ExitStack() as stack:
+        homes = [stack.enter_context(behind(stage.net, kind)) for _ in range(2)]
+        one, other = stage.phone(alice, homes[0]), stage.phone(bob, homes[1])
+        for phone in (one, other):
+            stack.callback(phone.wire.close)
+            assert phone.register() == 200
+        one.dial(bob.uri)
+        theirs = other.accept(other.rung())
+        ours = one.connected()
+        other.hear("ACK")
+        for method in ("UPDATE", "INVITE", "REFER", "NOTIFY", "INFO", "MESSAGE"):
+            for here, there, talk in ((one, other, ours), (other, one, theirs)):
+                here.say(method, talk)
+                there.hear(method)
+                here.response(200)
+                if method == "INVITE":
+                    here.acknowledge(talk)
+                    there.hear("ACK")
+        # RFC 6665 4.1.2.4: the first NOTIFY may cross the 200 of its SUBSCRIBE
+        one.dial(bob.uri, "SUBSCRIBE", "Event: dialog", "Expires: 60")
+        subscribe = other.request("SUBSCRIBE")
+        notifier = other.dialog_of(subscribe)
+        other.say("NOTIFY", notifier)
+        one.hear("NOTIFY")
+        other.response(200)
+        other.accept(subscribe)
+        one.response(200)
+        for phone in (one, other):
+            assert phone.register(0) == 200
+
+
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Place]]:
     """The exchange behind a one-to-one NAT, and the place of a private peer."""

@@ -206,3 +206,20 @@ def test_a_mapping_that_another_phone_has_now_is_that_phones() -> None:
         assert call.dialog.ended == "them"
 
     run(story, leaks=False)
+
+
+def test_a_tcp_phone_behind_a_nat_goes_with_its_connection() -> None:
+    """Its Contact is private: nobody can connect to it, and callers hear so at once."""
+
+    async def story(world: World) -> None:
+        alice = await world.registered("alice")
+        bob = await behind(world, "bob", NatBox("home", "203.0.113.10"), transport="TCP")
+        assert [each.by_flow for each in world.server.bindings_of(BOB)] == [True]
+        bob.agent.drop_connections()
+        await asyncio.sleep(1)
+        assert world.server.bindings_of(BOB) == []
+        start = world.now
+        assert (await alice.call("bob@example.com")).status == 480
+        assert world.now - start < 1
+
+    run(story)

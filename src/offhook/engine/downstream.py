@@ -26,7 +26,7 @@ from offhook.transaction.owner import ClientTransaction
 from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.private import behind_translation
-from offhook.transport.route_set import bare_uri, split_route_uri
+from offhook.transport.route_set import bare_uri, is_relayed, split_route_uri
 
 __all__ = ["DownstreamSide", "new_path", "new_routes"]
 
@@ -297,11 +297,11 @@ def is_trunk(guarded: Callable[[str, int], bool], inside: Flow, outside: Flow, u
 
 
 def caller_end(incoming: Incoming) -> End:
-    """How the caller is reached later: by its connection, or by its source if its Contact does not
-    lead back."""
-    flow = incoming.flow
+    """How the caller is reached later: by its connection, or by its source if its Contact, or the
+    proxy in front of it, does not lead back. What another proxy wrote is left alone otherwise."""
+    flow, message = incoming.flow, incoming.message
     if flow.reliable or behind_translation(
-        incoming.core, flow, lambda: _contact_host(incoming.message)
+        incoming.core, flow, lambda: _host_back(message), relayed=is_relayed(message)
     ):
         return End(flow.profile, flow.name)
     return End(flow.profile)
@@ -314,12 +314,14 @@ def callee_end(target: Target, flow: Flow) -> End:
     return End(flow.profile)
 
 
-def _contact_host(message: Message) -> str:
-    contact = message.get("contact")
-    if contact is None:
+def _host_back(message: Message) -> str:
+    """The host that requests to the sender go to: of the topmost Record-Route, or of the
+    Contact."""
+    value = message.get("record-route") or message.get("contact")
+    if value is None:
         return ""
     try:
-        parts = split_route_uri(bare_uri(contact))
+        parts = split_route_uri(bare_uri(value))
     except PeerError:
         return ""
     return parts.host if parts is not None else ""

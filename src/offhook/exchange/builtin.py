@@ -21,8 +21,8 @@ from offhook.registrar.reading import read
 from offhook.registrar.registration import Registration
 from offhook.registrar.server import Update, change
 from offhook.transport.flow import SECURE, WEBSOCKET
-from offhook.transport.private import behind_translation
-from offhook.transport.route_set import bare_uri, split_route_uri
+from offhook.transport.private import behind_translation, halfway_rewritten
+from offhook.transport.route_set import bare_uri, is_relayed, split_route_uri
 
 __all__ = ["ALLOW", "SUPPORTED", "call", "options", "register"]
 
@@ -69,7 +69,7 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
             aor=aor,
             policy=request.profile.policy,
             flow=flow.name,
-            by_flow=_reached_by_flow(request),
+            by_flow=_reached_by_flow(serving, request),
             gruus=serving.gruus,
         )
     except PeerError as error:
@@ -109,19 +109,25 @@ def _address_in_to(request: Request) -> str:
     return bare_uri(request.header("to") or "")
 
 
-def _reached_by_flow(request: Request) -> bool:
+def _reached_by_flow(serving: Serving, request: Request) -> bool:
     """True if the phone cannot be sent to or connected to at its Contact."""
-    flow = request.incoming.flow
+    incoming = request.incoming
+    flow = incoming.flow
     if flow.transport in SECURE or flow.transport in WEBSOCKET:
         return True
+    if request.header("path") is not None:
+        return False  # RFC 3327 5.1: the Path leads to it, wherever the REGISTER came from
 
     def contact_host() -> str:
         contact = split_route_uri(bare_uri(request.header("contact") or ""))
         return contact.host if contact is not None else ""
 
-    if flow.reliable:
-        return contact_host().endswith(".invalid")  # RFC 7118 B.1: it has no address to tell
-    return behind_translation(request.incoming.core, flow, contact_host)
+    if flow.reliable and contact_host().endswith(".invalid"):
+        return True  # RFC 7118 B.1: it has no address to tell
+    relayed = is_relayed(request.message)
+    if not relayed and halfway_rewritten(incoming.core, flow, contact_host):
+        serving.rewritten.tell(flow.remote[0], request.call_id)
+    return behind_translation(incoming.core, flow, contact_host, relayed=relayed)
 
 
 def options(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:

@@ -11,6 +11,7 @@ from offhook.errors import UriError
 from offhook.exchange.counters import Counters
 from offhook.exchange.flow_bindings import FlowBindings
 from offhook.exchange.profile import Gateway, Profile
+from offhook.exchange.rewritten import Rewritten
 from offhook.message.uri import Uri, parse_uri
 from offhook.registrar.gruu import Gruu, Gruus
 from offhook.storage.protocols import AccountStore, BindingStore, ImmediateBindingStore
@@ -50,6 +51,7 @@ class Serving:
     bans: Bans
     random_hex: Callable[[], str]
     counters: Counters = field(default_factory=Counters)
+    rewritten: Rewritten = field(default_factory=Rewritten)
     _aors: dict[str, str] = field(default_factory=dict)
 
     def aor(self, uri: Uri) -> str:

@@ -11,7 +11,7 @@ from offhook.message.interface import Core
 from offhook.transport.flow import Flow
 from offhook.transport.via import default_port, same_host
 
-__all__ = ["PRIVATE", "behind_translation", "is_private"]
+__all__ = ["PRIVATE", "behind_translation", "halfway_rewritten", "is_private"]
 
 # not Python's `is_private`: that holds for documentation networks and not for RFC 6598
 PRIVATE = tuple(
@@ -44,16 +44,30 @@ def is_private(host: str) -> bool:
     return any(address in network for network in PRIVATE)
 
 
-def behind_translation(core: Core, flow: Flow, contact_host: Callable[[], str]) -> bool:
-    """True if the Contact of a request does not lead back to its sender, so that its source has to
-    be used.
+def behind_translation(
+    core: Core, flow: Flow, host_of: Callable[[], str], *, relayed: bool = False
+) -> bool:
+    """True if the address that a request gives does not lead back to its sender, so that its source
+    has to be used.
 
-    Over UDP that is so when the sent-by differs from the source, or the Contact is private and the
-    source is not. `contact_host` is asked only where it matters.
+    That is so when that address is private and the source is not. Over UDP also when the sent-by
+    differs from the source; not where the request was `relayed` by another proxy, whose Via that is
+    and whose sent-by says nothing of the Contact. `host_of` gives the host of the Contact, or of
+    the Record-Route that stands for it, and is asked only where it matters.
     """
     host, port = flow.remote
-    if not same_host(core.sent_by_host, host):
-        return True
-    if (core.sent_by_port or default_port(core.transport)) != port:
-        return True
-    return not is_private(host) and is_private(contact_host())
+    if not relayed and not flow.reliable:
+        if not same_host(core.sent_by_host, host):
+            return True
+        if (core.sent_by_port or default_port(core.transport)) != port:
+            return True
+    return not is_private(host) and is_private(host_of())
+
+
+def halfway_rewritten(core: Core, flow: Flow, host_of: Callable[[], str]) -> bool:
+    """True for a datagram that names its public source in the Via and a private address in the
+    Contact: a phone knows both or neither, so something on the way rewrote one of them (an
+    application layer gateway in a router)."""
+    if flow.reliable or is_private(flow.remote[0]):
+        return False
+    return same_host(core.sent_by_host, flow.remote[0]) and is_private(host_of())

@@ -11,7 +11,14 @@ from offhook.message.grammar import split_commas
 from offhook.message.message import Message
 from offhook.transport.via import default_port
 
-__all__ = ["RouteUri", "own_routes", "replace_routes", "route_values", "split_route_uri"]
+__all__ = [
+    "RouteUri",
+    "is_relayed",
+    "own_routes",
+    "replace_routes",
+    "route_values",
+    "split_route_uri",
+]
 
 # scheme, user, host, port, the rest; a Route that this does not match is not ours
 _ROUTE = re.compile(
@@ -58,6 +65,12 @@ def route_values(message: Message) -> Iterator[str]:
             yield from split_commas(line)
         else:
             yield line
+
+
+def is_relayed(message: Message) -> bool:
+    """True if a request came through another proxy: it has several Via values."""
+    vias = message.get_all("via")
+    return len(vias) > 1 or "," in vias[0]
 
 
 def bare_uri(value: str) -> str:

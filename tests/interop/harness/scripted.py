@@ -125,18 +125,19 @@ class ScriptedPhone:
         return self._ask("REGISTER", uri, f"<{self.account.uri}>", self.call_id, lines).status
 
     # calling ---------------------------------------------------------------------------------
-    def dial(self, uri: str) -> str:
-        """Send an INVITE, with credentials once it is challenged; its Call-ID."""
+    def dial(self, uri: str, method: str = "INVITE", *headers: str) -> str:
+        """Send an INVITE or a SUBSCRIBE, with credentials once it is challenged; its Call-ID."""
         call_id = secrets.token_hex(8)
-        lines = [f"Contact: <{self.contact}>"]
-        self._send("INVITE", uri, f"<{uri}>", call_id, lines)
+        lines = [f"Contact: <{self.contact}>", *headers]
+        self._send(method, uri, f"<{uri}>", call_id, lines)
         answer = self.response()
         if answer.status in (401, 407):
-            self._acknowledge(answer, uri)
-            proof = self._proof(answer, "INVITE", uri)
-            self._send("INVITE", uri, f"<{uri}>", call_id, [*lines, *proof])
+            if method == "INVITE":
+                self._acknowledge(answer, uri)
+            proof = self._proof(answer, method, uri)
+            self._send(method, uri, f"<{uri}>", call_id, [*lines, *proof])
             return call_id
-        raise AssertionError(f"the INVITE was not challenged but got {answer.status}")
+        raise AssertionError(f"the {method} was not challenged but got {answer.status}")
 
     def connected(self) -> Talk:
         """Take the 2xx to our INVITE and acknowledge it."""
@@ -148,8 +149,13 @@ class ScriptedPhone:
             _uri(answer.header("Contact")),
             answer.all("Record-Route")[::-1],
         )
-        self._within("ACK", talk, int(answer.header("CSeq").split()[0]))
+        talk.cseq = int(answer.header("CSeq").split()[0])
+        self.acknowledge(talk)
         return talk
+
+    def acknowledge(self, talk: Talk) -> None:
+        """The ACK of the 2xx to our last INVITE."""
+        self._within("ACK", talk, talk.cseq)
 
     def rung(self) -> Heard:
         """An INVITE that comes, answered with 180."""
@@ -160,6 +166,10 @@ class ScriptedPhone:
     def accept(self, invite: Heard) -> Talk:
         """Answer an INVITE with 200; the ACK is to be awaited."""
         self._answer(invite, 200, f"Contact: <{self.contact}>")
+        return self.dialog_of(invite)
+
+    def dialog_of(self, invite: Heard) -> Talk:
+        """The dialog that our answer to this request makes."""
         return Talk(
             invite.header("Call-ID"),
             f"{invite.header('To')};tag={self.tag}",
