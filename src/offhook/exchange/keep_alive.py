@@ -93,23 +93,29 @@ class KeepAlive:
     def _changed(self, aor: str, before: Sequence[Binding], after: Sequence[Binding]) -> None:
         if self._stopped:
             return
-        self._schedule.changed(aor, before, after)
-        if self._timer is None and len(self._schedule):
+        if self._schedule.changed(aor, before, after):
             self._arm()
 
     def _arm(self) -> None:
         when = self._schedule.next_due(self._serving.clock.now())
+        timer = self._timer
+        if timer is not None:
+            if when is not None and timer.when() <= when:
+                return
+            timer.cancel()
         self._timer = None if when is None else self._loop.call_at(when, self._turn)
 
     def _turn(self) -> None:
         self._timer = None
         due = self._schedule.due(self._serving.clock.now())
-        for contact in due.silent:
-            self._give_up(contact)
-        for contact in due.pings:
-            self._ping(contact)
-        self._serving.flush()
-        self._arm()
+        try:
+            for contact in due.silent:
+                self._give_up(contact)
+            for contact in due.pings:
+                self._ping(contact)
+            self._serving.flush()
+        finally:  # whatever one contact does, the others are pinged
+            self._arm()
 
     # pings ---------------------------------------------------------------------------------------
     def _ping(self, contact: Contact) -> None:

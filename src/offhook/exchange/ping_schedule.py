@@ -75,17 +75,19 @@ class PingSchedule:
             return False
         return self.policy.every or (binding.by_flow and binding.flow.startswith("udp/"))
 
-    def changed(self, aor: str, _before: Sequence[Binding], after: Sequence[Binding]) -> None:
-        """The bindings of an AoR have changed."""
+    def changed(self, aor: str, _before: Sequence[Binding], after: Sequence[Binding]) -> bool:
+        """The bindings of an AoR have changed. True if `next_due` may be earlier than before."""
         known = self._contacts.get(aor, ())
         wanted = [binding for binding in after if self.wants(binding)]
         if not known and not wanted:
-            return
+            return False
+        added = False
         contacts: list[Contact] = []
         for binding in wanted:
             contact = next((each for each in known if _same(each.binding, binding)), None)
             if contact is None:
                 contact = self._add(binding)
+                added = True
             elif contact.binding.registered != binding.registered:
                 contact.lost = 0
                 contact.waiting = False
@@ -99,6 +101,7 @@ class PingSchedule:
             self._contacts[aor] = contacts
         else:
             self._contacts.pop(aor, None)
+        return added
 
     def due(self, now: float) -> Due:
         """What is to be done at `now`; a ping that is named counts as sent."""

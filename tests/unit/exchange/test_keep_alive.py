@@ -168,6 +168,21 @@ def test_bindings_of_before_the_start_are_pinged() -> None:
         assert until_ping(bench).method == "OPTIONS"
 
 
+def test_a_restart_with_many_contacts_makes_no_storm() -> None:
+    bench = Bench()
+    for number in range(2000):
+        flow = f"udp/192.0.2.1:5060/203.0.113.9:{2000 + number}"
+        bench.bind(f"user{number}", "192.168.1.2", flow=flow, by_flow=True)
+    with kept(bench=bench) as (_, keep_alive):
+        counts = []
+        for _ in range(20):
+            before = keep_alive.sent
+            bench.run(asyncio.sleep(1.0))
+            counts.append(keep_alive.sent - before)
+        assert sum(counts) >= 1990
+        assert max(counts) < 150  # 100 on average
+
+
 def test_flows_of_another_server_are_left_alone() -> None:
     with kept() as (bench, keep_alive):
         elsewhere = "udp/192.0.2.77:5060/203.0.113.9:31337"
