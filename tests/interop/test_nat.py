@@ -20,7 +20,11 @@ from tests.interop.harness.exchange import Exchange, Profile, Setup, serving
 from tests.interop.harness.namespaces import (
     CLOUD,
     PROGRAMS,
+    PUBLIC,
+    SECOND,
+    SECOND_6,
     SERVER,
+    SERVER_6,
     Internet,
     Place,
     internet,
@@ -164,6 +168,35 @@ def test_whatever_a_dialog_has_comes_through_boxes(
         other.accept(subscribe)
         one.response(200)
         for phone in (one, other):
+            assert phone.register(0) == 200
+
+
+@pytest.mark.parametrize(
+    ("contact", "nat"),
+    [
+        ("192.168.1.2:9", "private contact"),  # a port where nobody listens
+        ("0.0.0.0:5060", "private contact"),  # an address that it does not know
+        ("{outer}:9", "port"),  # its public address, from STUN, with the port of another socket
+        ("203.0.113.250:5060", "address"),  # the public address of yesterday
+    ],
+)
+def test_a_phone_with_a_wrong_contact_behind_a_box_just_works(
+    stage: Stage, alice: Account, bob: Account, contact: str, nat: str
+) -> None:
+    with contextlib.ExitStack() as stack:
+        box = stack.enter_context(contextlib.closing(Box(stage.net, Nat.RESTRICTED)))
+        wrong, other = stage.phone(alice, box.inside), stage.phone(bob, stage.net.host)
+        wrong.contact = f"sip:alice@{contact.format(outer=box.outer)}"
+        for phone in (wrong, other):
+            stack.callback(phone.wire.close)
+            assert phone.register() == 200
+        shown = row_of(stage, alice)
+        assert shown is not None
+        assert (shown["nat"], shown["by_flow"]) == (nat, True)
+        for caller, callee in ((wrong, other), (other, wrong)):
+            for ends in ("caller", "callee"):
+                call(caller, callee, ends=ends)
+        for phone in (wrong, other):
             assert phone.register(0) == 200
 
 
@@ -352,3 +385,43 @@ def test_a_phone_that_comes_by_another_network_is_reachable_at_once(
         caller.hear("BYE")
         new.response(200)
         assert (caller.register(0), new.register(0)) == (200, 200)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize(
+    ("wildcard", "hosts"), [("0.0.0.0", (SERVER, SECOND)), ("[::]", (SERVER_6, SECOND_6))]
+)
+def test_a_wildcard_answers_from_the_address_that_was_hit(
+    tmp_path: Path,
+    alice: Account,
+    bob: Account,
+    wildcard: str,
+    hosts: tuple[str, str],
+    transport: str,
+) -> None:
+    """One phone uses the first address of the exchange, the other the second; each sees its own
+    in the route set, and no other in the source of a datagram."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    with contextlib.ExitStack() as stack:
+        net = stack.enter_context(internet())
+        setup = Setup(
+            (Profile(transports=("udp", "tcp")),), ACCOUNTS, place=Place(wildcard, net.public)
+        )
+        exchange = stack.enter_context(serving(tmp_path / "exchange", setup))
+        port = exchange.endpoint.ports[transport]
+        phones = []
+        for host, account in zip(hosts, (alice, bob), strict=True):
+            # the phone's own address is not the one that the kernel would choose for ours
+            own = PUBLIC if wildcard == "0.0.0.0" else SERVER_6
+            wire = Wire((host, port), transport, place=Place(own, net.public))
+            phones.append(ScriptedPhone(wire, account))
+            stack.callback(wire.close)
+            assert phones[-1].register() == 200
+        for caller, callee in (phones, phones[::-1]):
+            for ends in ("caller", "callee"):
+                call(caller, callee, ends=ends)
+        if transport == "udp":
+            for host, phone in zip(hosts, phones, strict=True):
+                assert isinstance(phone.wire, Wire)
+                assert set(phone.wire.sources) == {host}

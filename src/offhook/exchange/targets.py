@@ -48,7 +48,9 @@ def binding_target(ways: Sequence[Binding]) -> Target:
 def _way(binding: Binding) -> Target:
     flow = binding.flow
     if not binding.by_flow and flow.startswith("udp/"):
-        return Target(binding.contact, path=binding.path, q=binding.q, origin=flow)
+        # from the address that it registered at: what is in between may let in no other
+        local = flow[4 : flow.find("/", 4)].rpartition(":")[0].strip("[]")
+        return Target(binding.contact, path=binding.path, q=binding.q, origin=flow, local=local)
     return Target(
         binding.contact,
         origin=flow,
