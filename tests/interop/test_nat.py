@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,6 +127,7 @@ def test_a_phone_behind_a_box_calls_and_is_called(
         other = stage.phone(bob, homes[1])
         for phone in (one, other):
             stack.callback(phone.wire.close)
+        for phone in (one, other):
             assert phone.register() == 200
         for caller, callee in ((one, other), (other, one)):
             for ends in ("caller", "callee"):
@@ -145,6 +146,7 @@ def test_whatever_a_dialog_has_comes_through_boxes(
         one, other = stage.phone(alice, homes[0]), stage.phone(bob, homes[1])
         for phone in (one, other):
             stack.callback(phone.wire.close)
+        for phone in (one, other):
             assert phone.register() == 200
         one.dial(bob.uri)
         theirs = other.accept(other.rung())
@@ -387,34 +389,39 @@ def test_a_phone_that_comes_by_another_network_is_reachable_at_once(
         assert (caller.register(0), new.register(0)) == (200, 200)
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-@pytest.mark.parametrize(
-    ("wildcard", "hosts"), [("0.0.0.0", (SERVER, SECOND)), ("[::]", (SERVER_6, SECOND_6))]
+@pytest.fixture(
+    scope="module",
+    params=[("0.0.0.0", SERVER, SECOND, PUBLIC), ("[::]", SERVER_6, SECOND_6, SERVER_6)],
+    ids=["IPv4", "IPv6"],
 )
-def test_a_wildcard_answers_from_the_address_that_was_hit(
-    tmp_path: Path,
-    alice: Account,
-    bob: Account,
-    wildcard: str,
-    hosts: tuple[str, str],
-    transport: str,
-) -> None:
-    """One phone uses the first address of the exchange, the other the second; each sees its own
-    in the route set, and no other in the source of a datagram."""
+def wild(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Stage, Sequence[str]]]:
+    """An exchange on every address of its IP version, with two addresses of its machine and one of
+    the phones."""
     if reason := unavailable():
         pytest.skip(reason)
+    wildcard, *hosts = request.param
+    with internet() as net:
+        place = Place(wildcard, net.public)
+        setup = Setup((Profile(transports=("udp", "tcp")),), ACCOUNTS, place=place)
+        with serving(tmp_path_factory.mktemp("wild") / "exchange", setup) as exchange:
+            yield Stage(net, exchange), hosts
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_wildcard_answers_from_the_address_that_was_hit(
+    wild: tuple[Stage, Sequence[str]], alice: Account, bob: Account, transport: str
+) -> None:
+    """One phone uses the first address of the exchange, the other the second; each sees its own in
+    the route set, and no other in the source of a datagram. The kernel would choose the first."""
+    stage, (first, second, own) = wild
+    hosts = (first, second)
     with contextlib.ExitStack() as stack:
-        net = stack.enter_context(internet())
-        setup = Setup(
-            (Profile(transports=("udp", "tcp")),), ACCOUNTS, place=Place(wildcard, net.public)
-        )
-        exchange = stack.enter_context(serving(tmp_path / "exchange", setup))
-        port = exchange.endpoint.ports[transport]
+        port = stage.exchange.endpoint.ports[transport]
         phones = []
         for host, account in zip(hosts, (alice, bob), strict=True):
-            # the phone's own address is not the one that the kernel would choose for ours
-            own = PUBLIC if wildcard == "0.0.0.0" else SERVER_6
-            wire = Wire((host, port), transport, place=Place(own, net.public))
+            wire = Wire((host, port), transport, place=Place(own, stage.net.public))
             phones.append(ScriptedPhone(wire, account))
             stack.callback(wire.close)
             assert phones[-1].register() == 200

@@ -138,18 +138,24 @@ class Wire:
                 return None
             self._socket.settimeout(left)
             try:
-                data, source = self._socket.recvfrom(DATAGRAM_BYTES)
+                data = self._read()
             except TimeoutError:
                 return None
             except ConnectionError:
                 self.closed = True
                 continue
             if self.transport == "udp":
-                self.sources.append(source[0])
                 return Response(data)
             self.closed = not data
             self._buffer += data
         return Response(message)
+
+    def _read(self) -> bytes:
+        if self.transport != "udp":
+            return self._socket.recv(DATAGRAM_BYTES)
+        data, source = self._socket.recvfrom(DATAGRAM_BYTES)
+        self.sources.append(source[0])
+        return data
 
     def _cut(self) -> bytes | None:
         """The first whole message in the stream buffer, keep-alives skipped."""
