@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,11 @@ from tests.interop.harness.exchange import Exchange, Profile, Setup, serving
 from tests.interop.harness.namespaces import (
     CLOUD,
     PROGRAMS,
+    PUBLIC,
+    SECOND,
+    SECOND_6,
     SERVER,
+    SERVER_6,
     Internet,
     Place,
     internet,
@@ -123,6 +127,7 @@ def test_a_phone_behind_a_box_calls_and_is_called(
         other = stage.phone(bob, homes[1])
         for phone in (one, other):
             stack.callback(phone.wire.close)
+        for phone in (one, other):
             assert phone.register() == 200
         for caller, callee in ((one, other), (other, one)):
             for ends in ("caller", "callee"):
@@ -164,6 +169,35 @@ def test_whatever_a_dialog_has_comes_through_boxes(
         other.accept(subscribe)
         one.response(200)
         for phone in (one, other):
+            assert phone.register(0) == 200
+
+
+@pytest.mark.parametrize(
+    ("contact", "nat"),
+    [
+        ("192.168.1.2:9", "private contact"),  # a port where nobody listens
+        ("0.0.0.0:5060", "private contact"),  # an address that it does not know
+        ("{outer}:9", "port"),  # its public address, from STUN, with the port of another socket
+        ("203.0.113.250:5060", "address"),  # the public address of yesterday
+    ],
+)
+def test_a_phone_with_a_wrong_contact_behind_a_box_just_works(
+    stage: Stage, alice: Account, bob: Account, contact: str, nat: str
+) -> None:
+    with contextlib.ExitStack() as stack:
+        box = stack.enter_context(contextlib.closing(Box(stage.net, Nat.RESTRICTED)))
+        wrong, other = stage.phone(alice, box.inside), stage.phone(bob, stage.net.host)
+        wrong.contact = f"sip:alice@{contact.format(outer=box.outer)}"
+        for phone in (wrong, other):
+            stack.callback(phone.wire.close)
+            assert phone.register() == 200
+        shown = row_of(stage, alice)
+        assert shown is not None
+        assert (shown["nat"], shown["by_flow"]) == (nat, True)
+        for caller, callee in ((wrong, other), (other, wrong)):
+            for ends in ("caller", "callee"):
+                call(caller, callee, ends=ends)
+        for phone in (wrong, other):
             assert phone.register(0) == 200
 
 
@@ -352,3 +386,48 @@ def test_a_phone_that_comes_by_another_network_is_reachable_at_once(
         caller.hear("BYE")
         new.response(200)
         assert (caller.register(0), new.register(0)) == (200, 200)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("0.0.0.0", SERVER, SECOND, PUBLIC), ("[::]", SERVER_6, SECOND_6, SERVER_6)],
+    ids=["IPv4", "IPv6"],
+)
+def wild(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Stage, Sequence[str]]]:
+    """An exchange on every address of its IP version, with two addresses of its machine and one of
+    the phones."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    wildcard, *hosts = request.param
+    with internet() as net:
+        place = Place(wildcard, net.public)
+        setup = Setup((Profile(transports=("udp", "tcp")),), ACCOUNTS, place=place)
+        with serving(tmp_path_factory.mktemp("wild") / "exchange", setup) as exchange:
+            yield Stage(net, exchange), hosts
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_wildcard_answers_from_the_address_that_was_hit(
+    wild: tuple[Stage, Sequence[str]], alice: Account, bob: Account, transport: str
+) -> None:
+    """One phone uses the first address of the exchange, the other the second; each sees its own in
+    the route set, and no other in the source of a datagram. The kernel would choose the first."""
+    stage, (first, second, own) = wild
+    hosts = (first, second)
+    with contextlib.ExitStack() as stack:
+        port = stage.exchange.endpoint.ports[transport]
+        phones = []
+        for host, account in zip(hosts, (alice, bob), strict=True):
+            wire = Wire((host, port), transport, place=Place(own, stage.net.public))
+            phones.append(ScriptedPhone(wire, account))
+            stack.callback(wire.close)
+            assert phones[-1].register() == 200
+        for caller, callee in (phones, phones[::-1]):
+            for ends in ("caller", "callee"):
+                call(caller, callee, ends=ends)
+        if transport == "udp":
+            for host, phone in zip(hosts, phones, strict=True):
+                assert isinstance(phone.wire, Wire)
+                assert set(phone.wire.sources) == {host}

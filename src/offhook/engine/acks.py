@@ -49,7 +49,7 @@ class StatelessForward:
         except UriError:
             return
         if hop.literal:
-            ways.reach(self, self._profile, hop, now)
+            ways.reach(self, self._profile, hop, now, local=target.local)
         else:
             self._hops = Hops(hop, ways.standing.troubled)
             self.way_failed(503, now)
@@ -78,7 +78,7 @@ class StatelessForward:
             return
         parts = self._parts
         if hop.literal:
-            parts.ways.reach(self, self._profile, hop, now)
+            parts.ways.reach(self, self._profile, hop, now, local=self._target.local)
         else:
             # RFC 3263 4.4: the same order for every copy, that of its INVITE if nothing has changed
             draw = parts.identifiers.draws(self._incoming.core.call_id, hop.host)

@@ -39,6 +39,7 @@ class DialogRoutes:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._own: set[tuple[str, int]] = set()
+        self._locals: set[str] = set()  # addresses of this machine that were hit
         # a domain that is an address counts with our ports only: every phone on that machine has it
         self._names = frozenset(name for name in settings.domains if not is_literal(name))
         self._at_us: dict[str, bool] = {}  # by Request-URI
@@ -52,6 +53,11 @@ class DialogRoutes:
             # pages write sip:HOST;transport=ws for wss://HOST too, which means another port
             self._own.add((host.lower(), default_port("WS")))
         self._at_us.clear()
+
+    def add_local(self, host: str, port: int) -> None:
+        """An address of this machine, with the port of a listener."""
+        self.add_own(host, port)
+        self._locals.add(host)
 
     def is_own(self, host: str, port: int) -> bool:
         """True for a listener's host with its port."""
@@ -80,6 +86,8 @@ class DialogRoutes:
             return
         mine, incoming.next_route = own_routes(message, self._ours)
         incoming.drop_routes = len(mine)
+        if len(mine) > 1:
+            incoming.onward = mine[-1].host if mine[-1].host in self._locals else ""
         if mine and is_path_token(mine[-1].user):
             self._read_path(incoming, mine[-1].user)
             return
@@ -166,7 +174,17 @@ def dialog_target(incoming: Incoming) -> Target:
         return Target(uri)
     end = token.destination(incoming.core.from_tag)
     bound = end.flow.startswith(("tls/", "ws/", "wss/")) and not incoming.next_route
-    return Target(uri, profile=end.profile, flow=end.flow, by_flow=bound)
+    local = _onward(incoming)
+    return Target(uri, profile=end.profile, flow=end.flow, by_flow=bound, local=local)
+
+
+def _onward(incoming: Incoming) -> str:
+    """The address of ours that the end of a dialog knows: that of our last Route, which is the one
+    that was hit if there is one alone. "" where it is not told: the advertised one is not bound."""
+    flow = incoming.flow
+    if incoming.drop_routes == 1 and flow.sent_by()[0] == flow.local[0]:
+        return flow.local[0]
+    return incoming.onward
 
 
 def edge_target(incoming: Incoming, edge: PathToken) -> Target:
@@ -185,7 +203,7 @@ def learn_own(routes: DialogRoutes, flow: Flow) -> None:
     """The address that was hit is ours, whatever a wildcard listener is bound to."""
     host, port = flow.sent_by()
     routes.add_own(host, port)
-    routes.add_own(flow.local[0], flow.listener.port)
+    routes.add_local(flow.local[0], flow.listener.port)
     mark = f"{flow.via.partition(';')[0]};"  # other proxies may put received before the branch
     if mark not in routes.via_marks and len(routes.via_marks) < VIA_MARKS:
         routes.via_marks = (*routes.via_marks, mark)

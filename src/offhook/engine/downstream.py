@@ -51,7 +51,8 @@ class DownstreamSide:
         """Find a flow to a literal address."""
         if branch.tries:
             self._parts.counters.failovers += 1
-        self._parts.ways.reach(branch, self._profile(branch), hop, now)
+        local = branch.target.local
+        self._parts.ways.reach(branch, self._profile(branch), hop, now, local=local)
 
     def resolve(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find out what a name leads to."""

@@ -49,6 +49,7 @@ class Incoming:
         "loop_hash",
         "message",
         "next_route",
+        "onward",
         "own_reply",
         "reply_flow",
         "server",
@@ -72,6 +73,7 @@ class Incoming:
         self.forged = False  # it has a Route that claims to be such a Path value and is none
         self.drop_routes = 0  # leading Route values that are ours
         self.next_route = ""  # URI of the first that is not
+        self.onward = ""  # the address of ours in the last of them, if there are several
         self.loop_hash = ""
         self.cancelled = False
         self.cancel_reason = ""  # the Reason value of the CANCEL

@@ -159,16 +159,22 @@ class Ways:
         self.open(seeker, Open(0, profile, "UDP", remote, local=local[0]), now)
         return True
 
-    def reach(self, seeker: Seeker, profile: str, hop: NextHop, now: float) -> None:
-        """Find or make a flow to a literal address."""
+    def reach(
+        self, seeker: Seeker, profile: str, hop: NextHop, now: float, *, local: str = ""
+    ) -> None:
+        """Find or make a flow to a literal address; a datagram one from `local`, where that is of
+        the same IP version."""
         address = (hop.host, hop.port)
+        if hop.transport != "UDP" or (":" in local) != (":" in hop.host):
+            local = ""
         if hop.transport == "UDP":
-            known = self._datagram.get((profile, "", address))
+            known = self._datagram.get((profile, local, address))
             if known is not None:
                 seeker.flow_ready(known, now)
                 return
         name = hop.server_name if hop.transport == "TLS" else ""
-        self.open(seeker, Open(0, profile, hop.transport, address, server_name=name), now)
+        request = Open(0, profile, hop.transport, address, local=local, server_name=name)
+        self.open(seeker, request, now)
 
     def open(self, seeker: Seeker, request: Open, now: float) -> None:
         """As `reach`, with everything said; the ticket is filled in here."""

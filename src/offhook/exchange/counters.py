@@ -24,6 +24,8 @@ class Counters:
     registers_rejected: int = 0  # challenges are none
     bindings_expired: int = 0
     bindings_lost: int = 0  # their connection ended
+    bindings_silent: int = 0  # no ping was answered any more
+    pings: int = 0  # of contacts behind NATs
     handlers_failed: int = 0  # a routing program raised, or gave no decision: 500
     storage_failed: int = 0  # requests answered 503 for it
 

@@ -53,8 +53,6 @@ class KeepAlive:
         self._stopped = False
         self._start = serving.random_hex()
         self._count = 0
-        self.sent = 0
-        self.dropped = 0  # contacts that were silent for too long
         if policy.method != "off":
             serving.bindings.watch(self._changed)
 
@@ -77,6 +75,16 @@ class KeepAlive:
         for task in self._removals:
             task.cancel()
         await asyncio.gather(*self._removals, return_exceptions=True)
+
+    @property
+    def sent(self) -> int:
+        """Pings since the start."""
+        return self._serving.counters.pings
+
+    @property
+    def dropped(self) -> int:
+        """Contacts that were silent for too long."""
+        return self._serving.counters.bindings_silent
 
     def __len__(self) -> int:
         return len(self._schedule)
@@ -126,7 +134,7 @@ class KeepAlive:
         if not profile:
             contact.waiting = False  # another server's flow, or a listener that is no more
             return
-        self.sent += 1
+        serving.counters.pings += 1
         flow = binding.flow if binding.by_flow or not binding.flow.startswith("udp/") else ""
         now = serving.clock.now()
         if self._policy.method == "crlf":
@@ -187,7 +195,7 @@ class KeepAlive:
     def _dropped(self, contact: Contact, removed: int) -> None:
         if not removed:
             return  # it has registered anew, or is gone
-        self.dropped += 1
+        self._serving.counters.bindings_silent += 1
         binding = contact.binding
         log.info(
             "contact_silent",

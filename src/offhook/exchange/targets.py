@@ -54,7 +54,9 @@ def _way(binding: Binding, secure: bool) -> Target:
     flow = binding.flow
     uri = contact_for(binding.contact, secure=secure)
     if not binding.by_flow and flow.startswith("udp/"):
-        return Target(uri, path=binding.path, q=binding.q, origin=flow)
+        # from the address that it registered at: what is in between may let in no other
+        local = flow[4 : flow.find("/", 4)].rpartition(":")[0].strip("[]")
+        return Target(uri, path=binding.path, q=binding.q, origin=flow, local=local)
     return Target(
         uri,
         origin=flow,

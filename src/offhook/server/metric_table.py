@@ -215,6 +215,16 @@ COUNTERS = (
         _one(lambda measures: measures.exchange.bindings_lost),
     ),
     Row(
+        "usrloc_location_silent",
+        "Bindings that were removed because no ping was answered any more.",
+        _one(lambda measures: measures.exchange.bindings_silent),
+    ),
+    Row(
+        "keepalive_pings",
+        "Pings of contacts behind NATs.",
+        _one(lambda measures: measures.exchange.pings),
+    ),
+    Row(
         "program_failures",
         "Requests answered 500 because the routing program failed.",
         _one(lambda measures: measures.exchange.handlers_failed),

@@ -19,6 +19,8 @@ from tests.interop.harness.process import LOOPBACK
 PROGRAMS = ("ip", "iptables", "nsenter")  # what tests with namespaces need, for their mark
 SERVER = "203.0.113.1"  # the exchange
 PUBLIC = "203.0.113.2"  # a host with an address of its own
+SECOND = "203.0.113.3"  # of the exchange's host too
+SERVER_6, SECOND_6 = "2001:db8::1", "2001:db8::3"
 PRIVATE = "192.168.1.2"  # the host behind each NAT box: the same behind all of them
 GATEWAY = "192.168.1.1"
 CLOUD = "203.0.113.7"  # the public address of a host that has a private one
@@ -112,8 +114,10 @@ class Internet:
         self._taken = 9  # last number of the addresses of NAT boxes
         self.public = self.namespace()
         self.public.run("ip", "link", "add", "net", "type", "bridge")
-        for host in (SERVER, PUBLIC):
+        for host in (SERVER, PUBLIC, SECOND):
             self.public.run("ip", "address", "add", f"{host}/24", "dev", "net")
+        for host in (SERVER_6, SECOND_6):
+            self.public.run("ip", "address", "add", f"{host}/64", "dev", "net", "nodad")
         self.public.run("ip", "link", "set", "net", "up")
         self.public.set("net/ipv4/ip_forward", "1")  # it answers for the boxes that are in it
         self.public.set("net/ipv4/conf/net/proxy_arp", "1")

@@ -313,8 +313,10 @@ class ScriptedPhone:
 
 def _address(uri: str) -> tuple[str, int]:
     """The literal host and the port that a request for this URI is sent to."""
-    host, _, port = re.split("[;?]", uri.partition(":")[2].rpartition("@")[2])[0].partition(":")
-    return host, int(port or (5061 if "transport=tls" in uri else 5060))
+    found = re.search(r"(?:@|:)(\[[0-9a-f:]+\]|[0-9.]+)(?::(\d+))?(?:[;?]|$)", uri)
+    assert found is not None, f"{uri} has no literal address"
+    port = found.group(2) or (5061 if "transport=tls" in uri else 5060)
+    return found.group(1).strip("[]"), int(port)
 
 
 def _uri(value: str) -> str:

@@ -62,9 +62,11 @@ class Wire:
         """Open it in `place`; over TLS with `context`, which checks the name of the domain."""
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
         self.transport = transport
-        self.host = place.host
+        ipv6 = ":" in place.host
+        self.host = f"[{place.host}]" if ipv6 else place.host  # as URIs and Via have it
+        self.sources: list[str] = []  # where datagrams came from
         with place.entered():
-            self._socket = socket.socket(socket.AF_INET, kind)
+            self._socket = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind)
         self._socket.settimeout(3.0)
         self._address = address
         self._buffer = b""
@@ -136,7 +138,7 @@ class Wire:
                 return None
             self._socket.settimeout(left)
             try:
-                data = self._socket.recv(DATAGRAM_BYTES)
+                data = self._read()
             except TimeoutError:
                 return None
             except ConnectionError:
@@ -147,6 +149,13 @@ class Wire:
             self.closed = not data
             self._buffer += data
         return Response(message)
+
+    def _read(self) -> bytes:
+        if self.transport != "udp":
+            return self._socket.recv(DATAGRAM_BYTES)
+        data, source = self._socket.recvfrom(DATAGRAM_BYTES)
+        self.sources.append(source[0])
+        return data
 
     def _cut(self) -> bytes | None:
         """The first whole message in the stream buffer, keep-alives skipped."""

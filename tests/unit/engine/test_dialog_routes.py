@@ -132,6 +132,25 @@ def test_other_uris_with_a_tilde_stay(uri: str) -> None:
     assert arrived("<sip:x;lr>", uri=uri).message.uri == uri
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "local"),
+    [
+        ("192.0.2.1:5060", "", "192.0.2.1"),  # one address for both sides: the one that was hit
+        ("192.0.2.1:5060", "192.0.2.3:5060", "192.0.2.3"),
+        ("192.0.2.1:5060", "203.0.113.9:5060", ""),  # advertised, and not bound
+    ],
+)
+def test_a_request_goes_on_from_the_address_that_its_end_knows(
+    first: str, last: str, local: str
+) -> None:
+    made = routes()
+    made.add_local("192.0.2.1", 5060)
+    made.add_local("192.0.2.3", 5060)
+    made.add_own("203.0.113.9", 5060)
+    values = [OURS.replace("192.0.2.1:5060", place) for place in (first, last) if place]
+    assert dialog_target(arrived(*values, made=made)).local == local
+
+
 def test_the_other_end_is_the_target() -> None:
     target = dialog_target(arrived(OURS))
     assert (target.profile, target.flow, target.by_flow) == ("q", "tls/a:1/b:2/c1", True)

@@ -211,3 +211,15 @@ def test_addresses_of_an_ip_version_without_a_listener_are_left_out() -> None:
         ways.look_up(seeker, "inside", NextHop(transport, "desk.test", 5060, False, ""), float)
         ways.resolved(ticket_of(actions[-1]), with_addresses("192.0.2.7", "2001:db8::7"), 0.0)
     assert seeker.told == [("192.0.2.7",), ("192.0.2.7", "2001:db8::7")]
+
+
+def test_a_datagram_leaves_from_the_wanted_address() -> None:
+    ways, actions, seeker = fresh()
+    for local in ("192.0.2.3", "192.0.2.3", "2001:db8::3", ""):
+        ways.reach(seeker, "p", HOP, 0.0, local=local)
+        ways.opened(ticket_of(actions[-1]), datagram(CALLEE), 0.0)
+    asked = [each.local for each in actions if isinstance(each, Open)]
+    assert asked == ["192.0.2.3", ""]  # an address of the other IP version is no wish
+    ways.reach(seeker, "p", NextHop("TCP", *CALLEE, literal=True, server_name=""), 0.0, local="x")
+    assert isinstance(actions[-1], Open)
+    assert actions[-1].local == ""

@@ -76,6 +76,7 @@ def test_the_way_to_a_phone(
     assert target.uri == "sip:bob@9.9.9.9:5060"
     assert (target.flow.replace(flow, "FLOW"), target.by_flow) == expected
     assert (target.origin, target.path, target.q) == (flow, path, 700)
+    assert target.local == ("192.0.2.1" if flow.startswith("udp/") and not by_flow else "")
 
 
 def test_further_ways_to_one_phone_are_alternatives() -> None:
