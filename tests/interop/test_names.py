@@ -13,7 +13,9 @@ import pytest
 
 from tests.interop.harness.exchange import Exchange, Profile, Setup, serving
 from tests.interop.harness.name_server import NameServer, name_server
+from tests.interop.harness.process import LOOPBACK, until
 from tests.interop.harness.sinks import closed_port, silent_port, sink
+from tests.interop.harness.sipp import Load, Result, Sipp
 from tests.interop.harness.wire import Draft, Response, Wire
 
 pytestmark = [pytest.mark.interop(), pytest.mark.timeout(120)]
@@ -206,6 +208,56 @@ def test_answers_that_lie_cost_only_the_call(tmp_path: Path, name: str) -> None:
             assert took < 5.0
             status, took = play.timed("carrier.test")
             assert (status, took < 1.0) == (486, True)
+
+
+GARBAGE = {
+    "header": b"\x81\x80\x00\x01",
+    "counts": b"\x81\x80\xff\xff\xff\xff\xff\xff\xff\xff" + b"\x00" * 40,
+    "pointers": b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01",
+    "truncated": b"\x83\x80\x00\x01\x00\x00\x00\x00\x00\x00",
+    "zeros": b"\x00" * 500,
+}
+
+
+@pytest.mark.parametrize("kind", sorted(GARBAGE))
+def test_octets_that_are_no_answer_cost_only_the_call(tmp_path: Path, kind: str) -> None:
+    with (
+        sink(HOSTS["s1.test"]) as server,
+        stage(tmp_path, carrier(("s1.test", server.port, 0, 0))) as play,
+    ):
+        names = ("bad.test", "_sip._udp.bad.test", "_sip._tcp.bad.test")
+        play.names.garbage = dict.fromkeys(names, GARBAGE[kind])
+        with Wire(play.exchange.endpoint.address("udp")) as wire:
+            wire.send(Draft("INVITE", "sip:bad.test@example.com").write(wire))
+            status, took = play.timed("carrier.test")
+            assert (status, took < 0.5) == (486, True)
+            finals = [one.status for one in wire.responses(9.0) if one.final]
+        assert set(finals) <= {480, 500}
+        assert finals
+
+
+@pytest.mark.interop("sipp")
+def test_calls_of_real_programs_share_two_servers(tmp_path: Path) -> None:
+    """Every call completes, its ACK and BYE at the server that answered."""
+    calls = 60
+    with contextlib.ExitStack() as stack:
+        servers = [Sipp(tmp_path, "answerer", Load(calls)) for _ in range(2)]
+        for each in servers:
+            stack.callback(each.stop)
+        texts = [f"0 {each + 1} {one.port} here.test." for each, one in enumerate(servers)]
+        records = {**srv("carrier.test", *texts), ("here.test", "A"): [LOOPBACK]}
+        play = stack.enter_context(stage(tmp_path / "exchange", records))
+        target = play.exchange.endpoint.address("udp")
+        load = Load(calls, rate=30, service="carrier.test")
+        caller = Sipp(tmp_path, "caller", load, target=target)
+        stack.callback(caller.stop)
+        assert caller.finish(timeout=30) == Result(calls, calls, 0, 0, 0), caller.explain()
+        until(
+            lambda: sum(each.result().successful for each in servers) == calls,
+            timeout=5.0,
+            what="all calls have ended",
+        )
+        assert all(each.result().successful > 0 for each in servers)
 
 
 def test_a_black_hole_delays_nobody_else(tmp_path: Path) -> None:

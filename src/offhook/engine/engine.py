@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Action, Close
 from offhook.engine.dialog_routes import DialogRoutes, learn_own
-from offhook.engine.events import Event, FlowLost
+from offhook.engine.events import DestinationChanged, Event, FlowLost
 from offhook.engine.flow_watch import FlowWatch
 from offhook.engine.forks import Forks
 from offhook.engine.identifiers import Identifiers
@@ -36,7 +36,9 @@ from offhook.transaction.owner import ClientTransaction
 from offhook.transaction.table import Transactions
 from offhook.transaction.timers import Timers
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.next_hop import NextHop
 from offhook.transport.records import Answer
+from offhook.transport.standing import Standing
 
 __all__ = ["Engine"]
 
@@ -49,6 +51,7 @@ class Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         actions: list[Action] = []
+        self._events: list[Event] = []
         self._keeper = keeper = Keeper()
         self._parts = parts = Parts(
             settings=settings,
@@ -56,8 +59,8 @@ class Engine:
             timers=Timers(settings.timing, slack=settings.timer_slack),
             transactions=Transactions(),
             actions=actions,
-            events=[],
-            ways=Ways(actions),
+            events=self._events,
+            ways=Ways(actions, Standing(self._destination_changed)),
             owner=keeper,
         )
         self._timers = parts.timers
@@ -335,6 +338,9 @@ class Engine:
     def profile_of(self, flow: str) -> str:
         """The profile whose listener a flow of this name came by, "" if that is none of ours."""
         return self._parts.ways.profile_of(flow)
+
+    def _destination_changed(self, hop: NextHop, what: str, seconds: float) -> None:
+        self._events.append(DestinationChanged(hop, what, seconds))
 
     def own_address(self, host: str, port: int) -> bool:
         """True for a listener's host with its port."""

@@ -9,11 +9,13 @@ from offhook.engine.outgoing import Outgoing
 from offhook.message.message import Message
 from offhook.proxy.response_context import Fork
 from offhook.transport.flow import Flow
+from offhook.transport.next_hop import NextHop
 
 __all__ = [
     "AckReceived",
     "Answered",
     "Cancelled",
+    "DestinationChanged",
     "Event",
     "FlowLost",
     "Progress",
@@ -77,4 +79,23 @@ class FlowLost:
     reason: str
 
 
-Event = RequestReceived | AckReceived | Cancelled | Progress | Resolved | Answered | FlowLost
+@dataclass(slots=True)
+class DestinationChanged:
+    """A server that was found by name is "silent", "refused" or "overloaded", and is tried after
+    all others for some seconds; or it has "recovered"."""
+
+    hop: NextHop
+    what: str
+    seconds: float
+
+
+Event = (
+    RequestReceived
+    | AckReceived
+    | Cancelled
+    | Progress
+    | Resolved
+    | Answered
+    | FlowLost
+    | DestinationChanged
+)

@@ -106,13 +106,18 @@ class Outgoing:
         """The current try may have been silent for too long."""
         if self.patience and now >= self.patience and self.status < 100 and self.hops:
             self.owner.abandon_outgoing(self, now)
-            self.way_failed(408, now)
+            self._was_silent(now)
+            self.try_next(408, now)
 
     def timed_out(self, now: float) -> None:
         """Timer B or F."""
-        if self.hop is not None and self.status < 100:
-            self.owner.standing.failed(self.hop, now)
+        if self.status < 100:
+            self._was_silent(now)
         self.end(408, now)
+
+    def _was_silent(self, now: float) -> None:
+        if self.hop is not None:
+            self.owner.standing.failed(self.hop, now, what="silent")
 
     def response(self, response: Message, now: float) -> None:
         """A response of the transaction."""

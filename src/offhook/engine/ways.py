@@ -51,7 +51,7 @@ class _LookUp:
 class Ways:
     """The flows that can be used now."""
 
-    def __init__(self, actions: list[Action]) -> None:
+    def __init__(self, actions: list[Action], standing: Standing | None = None) -> None:
         self._actions = actions
         self._connections: dict[str, Flow] = {}  # by name
         self._datagram: dict[
@@ -66,7 +66,7 @@ class Ways:
         self._opening: dict[int, tuple[Seeker, Open]] = {}
         self._looking: dict[int, _LookUp] = {}
         self._ticket = 0
-        self.standing = Standing()
+        self.standing = standing or Standing()
         self.moved = MovedFlows()
 
     # flows ---------------------------------------------------------------------------------------
@@ -221,7 +221,10 @@ class Ways:
         """Those that a profile listens on, the preferred first: others could not lead back to it.
         All of a client, which listens on none."""
         own = {each.transport for each in self._listeners if each.profile == profile}
-        return tuple([name for name in PREFERENCE if name in own]) or PREFERENCE
+        if not own:
+            return PREFERENCE
+        # a profile for browsers alone connects to others all the same
+        return tuple([name for name in PREFERENCE if name in own]) or ("TCP", "TLS")
 
     def _can_reach(self, profile: str, hop: NextHop) -> bool:
         """False for an address of an IP version that the profile does not listen on."""

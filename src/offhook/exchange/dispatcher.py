@@ -17,6 +17,7 @@ from offhook.engine.events import (
     AckReceived,
     Answered,
     Cancelled,
+    DestinationChanged,
     Event,
     FlowLost,
     Progress,
@@ -78,6 +79,8 @@ class Dispatcher:
                 event.outgoing.handle(event.outgoing, event.response)
         elif type(event) is AckReceived:
             self._acknowledge(event.incoming)
+        elif type(event) is DestinationChanged:
+            _note_destination(event)
         elif type(event) is Cancelled:
             log.debug("cancelled", call_id=event.incoming.core.call_id)
 
@@ -293,3 +296,14 @@ class Dispatcher:
                 "handler_failed", call_id=request.call_id, method=request.method, exc_info=error
             )
         self._serving.engine.respond(request.incoming, status, self._serving.clock.now())
+
+
+def _note_destination(event: DestinationChanged) -> None:
+    """One line for each change, however many calls it met."""
+    hop = event.hop
+    place = {"transport": hop.transport, "host": hop.host, "port": hop.port}
+    bound = log.bind(domain=hop.server_name, **place)
+    if event.what == "recovered":
+        bound.info("destination_recovered")
+    else:
+        bound.warning("destination_failed", reason=event.what, avoided=round(event.seconds))

@@ -237,12 +237,13 @@ class Branch:
         if self.unwanted:
             self.end(487, None, now)
             return
-        self._failed(now)
-        self._try_hop(status, now)
-
-    def _failed(self, now: float) -> None:
         if self.hop is not None:
             self.outlet.standing.failed(self.hop, now)
+        self._try_hop(status, now)
+
+    def _was_silent(self, now: float) -> None:
+        if self.hop is not None:
+            self.outlet.standing.failed(self.hop, now, what="silent")
 
     def _try_hop(self, status: int, now: float) -> None:
         self.failure = status
@@ -277,7 +278,7 @@ class Branch:
         if self.ended:
             return
         if self.status < 100:
-            self._failed(now)
+            self._was_silent(now)
             if not self.unwanted and (self.hops or self.ways):
                 self._try_hop(408, now)
                 return
@@ -324,7 +325,7 @@ class Branch:
             return  # or an earlier try was meant, that failed by itself
         if self.hops or self.ways:
             self.outlet.abandon(self, now)
-            self._failed(now)
+            self._was_silent(now)
             self._try_hop(408, now)
 
     def refused(self, response: Message, now: float) -> None:

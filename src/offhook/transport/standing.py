@@ -7,7 +7,7 @@ go on avoiding it until that one has heard something.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from offhook.transport.next_hop import NextHop
@@ -22,6 +22,7 @@ PROBE = 5.0  # how long a probe may take: a little more than a silent hop is wai
 MOST = 10_000  # destinations remembered, about 3 MB; the oldest is forgotten first
 
 Key = tuple[str, str, int]
+Tell = Callable[[NextHop, str, float], None]  # what it is now, for how many seconds
 
 
 @dataclass(slots=True)
@@ -35,37 +36,43 @@ class Trouble:
 
 
 class Standing:
-    """The destinations of one engine that are in trouble."""
+    """The destinations of one engine that are in trouble. `tell` hears of each change: "silent",
+    "refused", "overloaded" or "recovered"."""
 
-    __slots__ = ("_troubles",)
+    __slots__ = ("_tell", "_troubles")
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell | None = None) -> None:
+        self._tell: Tell = tell or _nobody
         self._troubles: dict[Key, Trouble] = {}
 
     def __len__(self) -> int:
         return len(self._troubles)
 
-    def failed(self, hop: NextHop, now: float) -> None:
+    def failed(self, hop: NextHop, now: float, *, what: str = "refused") -> None:
         """It was silent or refused."""
         trouble = self._troubles.get(_key(hop))
         if trouble is None:
             self._remember(hop, Trouble(now + FIRST, FIRST, now))
+            self._tell(hop, what, FIRST)
             return
         trouble.failures += 1
         if now - trouble.since > PROBE:  # else one of many requests that fail together
             trouble.penalty = min(2 * trouble.penalty, LONGEST)
+            self._tell(hop, what, trouble.penalty)
         trouble.since = now
         trouble.until = max(trouble.until, now + trouble.penalty)
 
     def overloaded(self, hop: NextHop, retry_after: float, now: float) -> None:
         """It answered 503; `retry_after` seconds were asked for, 0 if none were said."""
         pause = min(retry_after or OVERLOADED, LONGEST_RETRY)
+        if not self.troubled(hop, now):
+            self._tell(hop, "overloaded", pause)
         self._remember(hop, Trouble(now + pause, FIRST, now))
 
     def heard(self, hop: NextHop) -> None:
         """It answered: all is well."""
-        if self._troubles:
-            self._troubles.pop(_key(hop), None)
+        if self._troubles and self._troubles.pop(_key(hop), None) is not None:
+            self._tell(hop, "recovered", 0.0)
 
     def avoided(self, hop: NextHop, now: float) -> bool:
         """True if others come first. False once it is to be probed, for whom asks first."""
@@ -89,9 +96,14 @@ class Standing:
         yield from self._troubles.items()
 
     def _remember(self, hop: NextHop, trouble: Trouble) -> None:
+        self._troubles.pop(_key(hop), None)  # the newest is the last
         if len(self._troubles) >= MOST:
             del self._troubles[next(iter(self._troubles))]
         self._troubles[_key(hop)] = trouble
+
+
+def _nobody(_hop: NextHop, _what: str, _seconds: float) -> None:
+    """Nobody wants to know."""
 
 
 def _key(hop: NextHop) -> Key:

@@ -192,3 +192,22 @@ def test_users_of_a_connection_are_told_when_it_goes() -> None:
     ways.release(machine)
     ways.release(machine)
     assert ways.lose(flow) == []
+
+
+def test_only_transports_that_lead_back_to_a_profile_are_chosen() -> None:
+    ways, _, _ = fresh()
+    assert ways.transports("tool") == ("UDP", "TCP", "TLS")
+    ways.add_listener(Listener("inside", "TCP", "192.0.2.1", 5060))
+    ways.add_listener(Listener("inside", "UDP", "192.0.2.1", 5060))
+    ways.add_listener(Listener("web", "WSS", "192.0.2.1", 443))
+    assert ways.transports("inside") == ("UDP", "TCP")
+    assert ways.transports("web") == ("TCP", "TLS")
+
+
+def test_addresses_of_an_ip_version_without_a_listener_are_left_out() -> None:
+    ways, actions, seeker = fresh()
+    ways.add_listener(Listener("inside", "UDP", "192.0.2.1", 5060))
+    for transport in ("UDP", "TCP"):
+        ways.look_up(seeker, "inside", NextHop(transport, "desk.test", 5060, False, ""), float)
+        ways.resolved(ticket_of(actions[-1]), with_addresses("192.0.2.7", "2001:db8::7"), 0.0)
+    assert seeker.told == [("192.0.2.7",), ("192.0.2.7", "2001:db8::7")]

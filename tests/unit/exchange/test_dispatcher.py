@@ -10,10 +10,12 @@ import pytest
 import structlog
 
 from offhook import CallerCancelled
+from offhook.engine.events import DestinationChanged
 from offhook.errors import PeerError, StorageError
 from offhook.exchange import Decision, Exchange, Fork, Outcome, Reply, Request
 from offhook.message import Message
 from offhook.transport.flow import Flow
+from offhook.transport.next_hop import NextHop
 from tests.unit.exchange.bench import ALICE, BOB, CAROL, Bench, ColdAccounts, Setting
 
 OPEN = Setting(authenticate=False)
@@ -422,3 +424,14 @@ def test_stopping_ends_the_handlers() -> None:
 
 def test_a_fork_is_a_decision() -> None:
     assert Fork in Decision.__args__
+
+
+def test_a_server_that_fails_and_recovers_leaves_a_line_each() -> None:
+    hop = NextHop("UDP", "192.0.2.1", 5060, literal=True, server_name="carrier.test")
+    with Bench(Exchange(), OPEN) as bench, structlog.testing.capture_logs() as logs:
+        bench.dispatcher.handle(DestinationChanged(hop, "silent", 30.0))
+        bench.dispatcher.handle(DestinationChanged(hop, "recovered", 0.0))
+    assert [log["event"] for log in logs] == ["destination_failed", "destination_recovered"]
+    assert logs[0]["reason"] == "silent"
+    assert (logs[0]["host"], logs[0]["domain"]) == ("192.0.2.1", "carrier.test")
+    assert logs[0]["avoided"] == 30

@@ -289,3 +289,35 @@ def test_priorities_come_first_and_hundreds_of_records_are_bounded() -> None:
     hop = next_hop_of("sip:h.test;transport=udp")
     hops: Sequence[NextHop] = expand(hop, [Answer(srv=tuple(records)), NOTHING], (), float)
     assert len(hops) == MOST_SERVERS
+
+
+def any_record(draw: random.Random, names: Sequence[str]) -> Answer:
+    """An answer that may be anything."""
+    name = draw.choice(names)
+    numbers = [draw.choice((0, 1, 5060, 65535, 65536, -1)) for _ in range(3)]
+    service = draw.choice(("SIP+D2U", "SIPS+D2T", "sip+d2t", "", "E2U+sip"))
+    pointer = Naptr(numbers[0], numbers[1], draw.choice("sSua"), service, name)
+    return Answer(
+        addresses=tuple(draw.sample(("192.0.2.1", "::1", "2001:db8::1"), draw.randrange(4))),
+        srv=(Srv(numbers[0], numbers[1], numbers[2], name),) * draw.randrange(3),
+        naptr=(pointer,) * draw.randrange(3),
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_answers_make_it_raise_or_go_round(seed: int) -> None:
+    draw = random.Random(seed)
+    names = ["h.test", "_sip._udp.h.test", "", "1.2.3.4", "x" * 300, "a..b", "\udcff", "*"]
+    uris = ["sip:h.test", "sips:h.test", "sip:h.test;transport=tcp", "sip:h.test:5080"]
+    for _ in range(200):
+        waiting = [next_hop_of(draw.choice(uris))]
+        steps = 0
+        while waiting and steps < 500:
+            hop = waiting.pop(0)
+            steps += 1
+            if hop.literal:
+                assert 0 < hop.port < 65536
+                continue
+            answers = [any_record(draw, names) for _ in questions(hop)]
+            waiting[:0] = expand(hop, answers, PREFERENCE, draw.random)
+        assert not waiting

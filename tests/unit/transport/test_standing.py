@@ -98,3 +98,21 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for host in ("a", "b", "c"):
         standing.failed(NextHop("UDP", host, 1, True, ""), 0.0)
     assert [key[1] for key, _ in standing.troubles()] == ["b", "c"]
+
+
+def test_each_change_is_told_once() -> None:
+    told: list[tuple[str, float]] = []
+    standing = Standing(lambda _hop, what, seconds: told.append((what, seconds)))
+    for each in range(50):
+        standing.failed(HOP, each / 100, what="silent")
+    standing.failed(HOP, FIRST)
+    standing.heard(HOP)
+    standing.heard(HOP)
+    for _ in range(2):
+        standing.overloaded(HOP, 120.0, 100.0)
+    assert told == [
+        ("silent", FIRST),
+        ("refused", 2 * FIRST),
+        ("recovered", 0.0),
+        ("overloaded", 120.0),
+    ]
