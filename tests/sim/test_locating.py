@@ -238,3 +238,23 @@ def test_with_loss_every_call_finds_a_server_that_lives(seed: int) -> None:
             assert took < 14.0
 
     run(story, exchange_to("sip:carrier.test"), seed=seed, loss=0.05, settings=OPEN, leaks=False)
+
+
+@pytest.mark.rfc("3261", "18.1.1")
+def test_a_large_request_is_answered_with_loss_and_small_ones_stay_small() -> None:
+    big = [("Subject", "x" * 1300)]
+
+    async def story(world: World) -> None:
+        carrier = Carrier(world)
+        world.wire.services[UDP] = in_series("s1.test", "s2.test")
+        await carrier.open("s2.test", transport="TCP")
+        alice = await world.phone("alice", transport="TCP")
+        made = alice.dial("somebody@example.com", headers=big)
+        await made.final()
+        assert made.status == 200
+        assert world.now < 6.0
+        await made.hang_up()
+        to_server = [each for each in world.wire.packets if each.destination[0] == HOSTS["s2.test"]]
+        assert {each.transport for each in to_server if b"INVITE " in each.data[:8]} == {"TCP"}
+
+    run(story, exchange_to("sip:carrier.test"), settings=OPEN)

@@ -119,10 +119,16 @@ class Resolver:
         self._waiting: dict[Question, list[Answered]] = {}
         self._domains: dict[str, int] = {}  # look-ups under way by the end of their names
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def resolve(self, questions: Sequence[Question], answer: AnswerAll) -> None:
         """Call `answer` once, possibly before this returns, with an answer for each question."""
-        waiting = _Waiting(self._loop, len(questions), answer)
+
+        def tell(answers: Sequence[Answer]) -> None:
+            if not self._closed:
+                answer(answers)
+
+        waiting = _Waiting(self._loop, len(questions), tell)
         for index, question in enumerate(questions):
             name = question.name.removesuffix(".").lower()
             self._resolve(replace(question, name=name), _filler(waiting, index))
@@ -139,6 +145,7 @@ class Resolver:
 
     async def close(self) -> None:
         """End the look-ups under way; nobody is answered any more."""
+        self._closed = True
         self._waiting.clear()
         tasks = list(self._tasks)
         for task in tasks:

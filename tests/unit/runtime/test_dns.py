@@ -356,12 +356,18 @@ def test_look_ups_and_memory_are_bounded(run: Story, monkeypatch: pytest.MonkeyP
     run(story())
 
 
-def test_closing_answers_nobody(run: Story) -> None:
+def test_closing_answers_nobody(run: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         answers: list[Sequence[Answer]] = []
         async with resolver(["hole.example."]) as (made, _, _):
             made.resolve([Question(Kind.ADDRESSES, "hole.example")], answers.append)
             await asyncio.sleep(0)
+        assert answers == []
+        monkeypatch.setattr(subject, "STRAGGLER", 0.0)
+        async with resolver(["hole.example."]) as (made, _, _):
+            await ask_all(made, SRV)
+            made.resolve([SRV, Question(Kind.ADDRESSES, "hole.example")], answers.append)
+        await asyncio.sleep(0.01)
         assert answers == []
 
     run(story())
