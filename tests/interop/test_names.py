@@ -293,3 +293,12 @@ def test_the_tools_find_servers_by_name_too(tmp_path: Path) -> None:
             done = play.exchange.offhook("ping", "sip:absent.test")
             assert done.returncode != 0
             assert "no address is known" in done.stdout + done.stderr
+
+
+def test_a_tool_asks_the_next_server_if_the_first_is_silent(tmp_path: Path) -> None:
+    with sink(HOSTS["s2.test"], status=200) as server, silent_port(HOSTS["s1.test"]) as port:
+        records = carrier(("s1.test", port, 0, 0), ("s2.test", server.port, 1, 0))
+        with stage(tmp_path, records) as play:
+            done = play.exchange.offhook("ping", "sip:carrier.test", "--timeout", "1")
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert f"udp:{HOSTS['s2.test']}:{server.port}" in done.stdout

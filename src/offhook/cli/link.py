@@ -23,8 +23,9 @@ from offhook.transport.hops import Hops
 from offhook.transport.locate import PREFERENCE, expand, questions
 from offhook.transport.next_hop import NextHop, next_hop
 from offhook.transport.records import Answer
+from offhook.transport.standing import Standing
 
-__all__ = ["Arrival", "Link", "NoAnswerError", "link_over"]
+__all__ = ["Arrival", "Link", "NoAnswerError", "SilentServerError", "link_over"]
 
 T = TypeVar("T")
 
@@ -35,6 +36,10 @@ OPEN_SECONDS = 10.0  # longer than the network's own deadlines, which tell the r
 
 class NoAnswerError(OffhookError):
     """The far end cannot be reached or did not answer; the text is one line."""
+
+
+class SilentServerError(NoAnswerError):
+    """A server that could be reached gave no answer: another one may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,9 @@ class Link:
         self._opening: dict[int, asyncio.Future[Flow]] = {}
         self._resolving: dict[int, asyncio.Future[Sequence[Answer]]] = {}
         self._framers: dict[str, StreamFramer] = {}
+        self._standing = Standing()
+        # the hop of each flow, and whether others were left
+        self._ways: dict[Address, tuple[NextHop | None, bool]] = {}
         self._arrived: asyncio.Queue[Arrival] = asyncio.Queue(MOST_WAITING)
 
     # What tools call
@@ -78,23 +86,33 @@ class Link:
         return self._network.now()
 
     async def connect(self, uri: Uri) -> Flow:
-        """A flow to where this URI leads; its addresses are tried in turn. Raises NoAnswerError."""
+        """A flow to where this URI leads; its servers are tried in turn (RFC 3263), silent ones
+        last. Raises NoAnswerError."""
         try:
             first = next_hop(uri)
         except UriError as error:
             raise NoAnswerError(f"{uri}: {error.reason}") from None
         reasons = []
-        hops = Hops(first, _never)
+        hops = Hops(first, self._standing.troubled)
         while (hop := hops.take(self.now())) is not None:
             try:
                 if hop.literal:
-                    return await self._open(hop)
+                    flow = await self._open(hop)
+                    self._ways[flow.remote] = (hop, hops.promising)
+                    return flow
                 hops.found(await self._expand(hop))
             except NoAnswerError as error:
                 reasons.append(str(error))
         raise NoAnswerError(
             "; ".join(reasons) or f"{first.host}: no address is known for this name"
         )
+
+    def silent(self, flow: Flow) -> bool:
+        """Note that nobody answered on a flow; True if `connect` will lead to another server."""
+        hop, more = self._ways.pop(flow.remote, (None, False))
+        if hop is not None:
+            self._standing.failed(hop, self.now())
+        return more
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send now."""
@@ -205,8 +223,3 @@ class Link:
     def _arrive(self, arrival: Arrival) -> None:
         if not self._arrived.full():
             self._arrived.put_nowait(arrival)
-
-
-def _never(_hop: NextHop, _now: float) -> bool:
-    """A tool remembers nothing of earlier requests."""
-    return False

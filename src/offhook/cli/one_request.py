@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from offhook.cli.link import Arrival, Link, NoAnswerError
+from offhook.cli.link import Arrival, Link, SilentServerError
 from offhook.errors import MessageError
 from offhook.message import Message, parse
 from offhook.transaction.timers import T1, T2
@@ -50,7 +50,7 @@ class OneRequest:
         self._provisional = False
 
     async def run(self, watch: Callable[[Message], None] | None = None) -> Answer:
-        """Send and wait for the final response; `watch` sees every one. Raises NoAnswerError."""
+        """Send and wait for the final response; `watch` sees each. Raises SilentServerError."""
         started = self._link.now()
         deadline = started + self._timeout
         interval = T1
@@ -63,7 +63,9 @@ class OneRequest:
             if response is not None:
                 return Answer(response, self._link.now() - started, sent - 1)
             if self._link.now() >= deadline:
-                raise NoAnswerError(f"no answer within {self._timeout:g} s, sent {sent} time(s)")
+                raise SilentServerError(
+                    f"no answer within {self._timeout:g} s, sent {sent} time(s)"
+                )
             # RFC 3261 17.1.2.2: timer E doubles up to T2, and is T2 once a 1xx has come
             interval = T2 if self._provisional else min(2 * interval, T2)
 
@@ -73,7 +75,7 @@ class OneRequest:
         while (arrival := await self._link.next_arrival(until)) is not None:
             if arrival.lost:
                 if arrival.flow is self._flow:
-                    raise NoAnswerError(arrival.lost)
+                    raise SilentServerError(arrival.lost)
                 continue
             message = self._mine(arrival)
             if message is None:

@@ -15,13 +15,15 @@ from typing import Annotated
 
 import typer
 
-from offhook.cli.link import Link, NoAnswerError
+from offhook.cli.link import Link, NoAnswerError, SilentServerError
+from offhook.cli.one_request import Answer
 from offhook.cli.options import Authority, ConfigFile, Json, Transport, configuration
 from offhook.cli.printable import printable
 from offhook.cli.requests import Sender, parse_target, with_transport
 from offhook.cli.tool_network import Means, means, real_link
 from offhook.message import Message, Uri
 from offhook.server.json_value import Json as JsonValue
+from offhook.transport.flow import Flow
 
 __all__ = ["Ping", "Plan", "attach", "ping_once"]
 
@@ -124,12 +126,7 @@ async def _series(plan: Plan, reach: Means, tell: Callable[[Ping], object]) -> l
 async def ping_once(link: Link, target: Uri, patience: float) -> Ping:
     """One OPTIONS, answered within `patience` seconds. Never raises for what the far end does."""
     try:
-        flow = await link.connect(target)
-        sender = Sender(link, flow, f"sip:ping@{flow.own}", patience)
-        contact = f"<sip:ping@{flow.own};transport={flow.transport.lower()}>"
-        answer = await sender.send(
-            "OPTIONS", target.text, target.text, [("Contact", contact), ACCEPT]
-        )
+        flow, answer = await _answered(link, target, patience)
     except NoAnswerError as error:
         return Ping(0, str(error))
     response = answer.response
@@ -143,6 +140,21 @@ async def ping_once(link: Link, target: Uri, patience: float) -> Ping:
         remote or f"{flow.transport.lower()}:{host}:{port}",
         _software(response),
     )
+
+
+async def _answered(link: Link, target: Uri, patience: float) -> tuple[Flow, Answer]:
+    """The answer of the first server of a domain that gives one. Raises NoAnswerError."""
+    while True:
+        flow = await link.connect(target)
+        sender = Sender(link, flow, f"sip:ping@{flow.own}", patience)
+        contact = f"<sip:ping@{flow.own};transport={flow.transport.lower()}>"
+        try:
+            return flow, await sender.send(
+                "OPTIONS", target.text, target.text, [("Contact", contact), ACCEPT]
+            )
+        except SilentServerError:
+            if not link.silent(flow):
+                raise
 
 
 def _software(response: Message) -> str:

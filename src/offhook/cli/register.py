@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from offhook.auth import DigestClient
+from offhook.cli.link import Link, SilentServerError
 from offhook.cli.options import Authority, ConfigFile, Json, Transport, configuration
 from offhook.cli.passwords import password_from
 from offhook.cli.printable import printable
@@ -99,17 +100,26 @@ class _Phone:
     async def run(self, reach: Means, *, keep: bool) -> int:
         """Register, stay if asked to, and the exit code."""
         async with real_link(reach) as link:
-            flow = await link.connect(self._way)
-            registration = Registration(
-                link, flow, self._target, patience=self._patience, digest=self._digest
-            )
-            first = await registration.send(self._lease)
+            registration, first = await self._begin(link)
             self._tell(first)
             if not first.accepted:
                 return 1
             if keep and self._lease:
                 return await self._stay(registration, first)
             return 0
+
+    async def _begin(self, link: Link) -> tuple[Registration, Registered]:
+        """The answer of the first server of the domain that gives one. Raises NoAnswerError."""
+        while True:
+            flow = await link.connect(self._way)
+            registration = Registration(
+                link, flow, self._target, patience=self._patience, digest=self._digest
+            )
+            try:
+                return registration, await registration.send(self._lease)
+            except SilentServerError:
+                if not link.silent(flow):
+                    raise
 
     async def _stay(self, registration: Registration, first: Registered) -> int:
         ended = asyncio.Event()

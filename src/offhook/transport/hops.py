@@ -30,6 +30,11 @@ class Hops:
     def __bool__(self) -> bool:
         return bool(self._hops or self._spared)
 
+    @property
+    def promising(self) -> bool:
+        """True if any that is left is not known to be in trouble."""
+        return bool(self._hops)
+
     def found(self, hops: Sequence[NextHop]) -> None:
         """What the hop that was taken last has led to."""
         self._hops.extendleft(reversed(hops))

@@ -130,3 +130,21 @@ async def following(link: Link) -> bytes:
     assert arrival is not None
     assert isinstance(arrival.flow, Flow)
     return arrival.data
+
+
+async def test_a_silent_server_is_the_last_to_be_tried_again() -> None:
+    network = FakeNetwork(names={"h.example": ["192.0.2.1", "192.0.2.2"]})
+    async with link_over(network) as link:
+        uri = parse_uri("sip:h.example:5060")
+        first = await link.connect(uri)
+        assert link.silent(first)
+        second = await link.connect(uri)
+        assert (first.remote[0], second.remote[0]) == ("192.0.2.1", "192.0.2.2")
+        assert not link.silent(second)  # the other one was silent before
+        assert (await link.connect(uri)).remote[0] == "192.0.2.1"
+
+
+async def test_a_literal_address_is_the_only_way() -> None:
+    async with link_over(FakeNetwork()) as link:
+        flow = await link.connect(parse_uri("sip:192.0.2.9"))
+        assert not link.silent(flow)
