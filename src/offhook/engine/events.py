@@ -8,6 +8,7 @@ from offhook.engine.incoming import Incoming
 from offhook.engine.outgoing import Outgoing
 from offhook.message.message import Message
 from offhook.proxy.response_context import Fork
+from offhook.proxy.target import Target
 from offhook.transport.flow import Flow
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Answered",
     "Cancelled",
     "Event",
+    "FlowFailed",
     "FlowLost",
     "Progress",
     "RequestReceived",
@@ -77,4 +79,21 @@ class FlowLost:
     reason: str
 
 
-Event = RequestReceived | AckReceived | Cancelled | Progress | Resolved | Answered | FlowLost
+@dataclass(slots=True)
+class FlowFailed:
+    """The edge proxy of a registered phone has answered 430: its flow to the phone is gone, and the
+    target with it (RFC 5626 5.3.1)."""
+
+    target: Target
+
+
+Event = (
+    RequestReceived
+    | AckReceived
+    | Cancelled
+    | Progress
+    | Resolved
+    | Answered
+    | FlowLost
+    | FlowFailed
+)

@@ -54,10 +54,11 @@ def _way(binding: Binding, secure: bool) -> Target:
     flow = binding.flow
     uri = contact_for(binding.contact, secure=secure)
     if not binding.by_flow and flow.startswith("udp/"):
-        return Target(uri, path=binding.path, q=binding.q, origin=flow)
+        return Target(uri, path=binding.path, q=binding.q, origin=flow, aor=binding.aor)
     return Target(
         uri,
         origin=flow,
+        aor=binding.aor,
         flow=flow,
         # such a phone cannot be connected to: its flow is the only way
         by_flow=binding.by_flow and not binding.path and not flow.startswith("udp/"),
