@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 
+import pytest
+
 from tests.architecture.reference import citations, compliance_page, marks, pages
 from tests.architecture.rules import ROOT
 from tests.architecture.sources import package
@@ -13,6 +15,7 @@ NUMBER = re.compile(r"\d{3,5}")
 SECTION = re.compile(r"\d+(\.\d+)*")
 
 
+@pytest.mark.timeout(180)  # it collects every test in a process of its own
 def test_generated_pages_are_up_to_date() -> None:
     stale = [
         path.relative_to(ROOT).as_posix()
