@@ -138,6 +138,7 @@ def test_a_flow_that_is_gone_at_the_edge_is_a_430_and_the_next_edge_is_tried(
         assert world.now - start < 1.0
         assert (call.status, len(flows[0].incoming), len(flows[1].incoming)) == (200, 1, 1)
         assert await call.hang_up() == 200
+        assert len(world.server.bindings_of(BOB)) == 1  # the edge's 430 was believed
 
         flows[0].agent.drop_connections()
         await asyncio.sleep(1)

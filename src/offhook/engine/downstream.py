@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from offhook.engine.events import FlowFailed
 from offhook.engine.identities import asserts, hiding
 from offhook.engine.incoming import Incoming
 from offhook.engine.large import LARGEST_DATAGRAM, StreamPeers, Upgrade
@@ -205,6 +206,8 @@ class DownstreamSide:
         elif current and not self._answer_challenge(branch, sent, message, now):
             if status == 503 and branch.overloaded(message, now):
                 return
+            if status == 430 and branch.target.aor and branch.target.path:
+                self._parts.events.append(FlowFailed(branch.target))
             branch.fork.final(branch, message, now)
 
     def _answer_challenge(self, branch: Branch, sent: bytes, message: Message, now: float) -> bool:

@@ -8,6 +8,7 @@ from offhook.engine.incoming import Incoming
 from offhook.engine.outgoing import Outgoing
 from offhook.message.message import Message
 from offhook.proxy.response_context import Fork
+from offhook.proxy.target import Target
 from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop
 
@@ -17,6 +18,7 @@ __all__ = [
     "Cancelled",
     "DestinationChanged",
     "Event",
+    "FlowFailed",
     "FlowLost",
     "Progress",
     "RequestReceived",
@@ -89,6 +91,14 @@ class DestinationChanged:
     seconds: float
 
 
+@dataclass(slots=True)
+class FlowFailed:
+    """The edge proxy of a registered phone has answered 430: its flow to the phone is gone, and the
+    target with it (RFC 5626 5.3.1)."""
+
+    target: Target
+
+
 Event = (
     RequestReceived
     | AckReceived
@@ -98,4 +108,5 @@ Event = (
     | Answered
     | FlowLost
     | DestinationChanged
+    | FlowFailed
 )

@@ -19,6 +19,7 @@ from offhook.engine.events import (
     Cancelled,
     DestinationChanged,
     Event,
+    FlowFailed,
     FlowLost,
     Progress,
     RequestReceived,
@@ -37,8 +38,9 @@ from offhook.exchange.relay import Relay
 from offhook.exchange.reply import Reply
 from offhook.exchange.request import Request
 from offhook.exchange.serving import Serving
+from offhook.exchange.sips import contact_for
 from offhook.exchange.verdict import Delayed, Pending
-from offhook.proxy.target import ForkRequest, Outcome
+from offhook.proxy.target import ForkRequest, Outcome, Target
 
 __all__ = ["Dispatcher"]
 
@@ -79,12 +81,27 @@ class Dispatcher:
         elif type(event) is Answered:
             if callable(event.outgoing.handle):
                 event.outgoing.handle(event.outgoing, event.response)
+        elif type(event) is FlowFailed:
+            self._flow_failed(event.target)
         elif type(event) is AckReceived:
             self._acknowledge(event.incoming)
         elif type(event) is DestinationChanged:
             _note_destination(event)
         elif type(event) is Cancelled:
             log.debug("cancelled", call_id=event.incoming.core.call_id)
+
+    def _flow_failed(self, target: Target) -> None:
+        """What an edge cannot reach any more is no way to a phone."""
+
+        def is_it(contact: str) -> bool:
+            return target.uri in (contact, contact_for(contact, secure=False))
+
+        try:
+            self._serving.flows.failed(target.aor, target.path, is_it)
+        except StorageError as error:
+            log.error("storage_failed", aor=target.aor, error=str(error))
+        else:
+            log.info("flow_failed", aor=target.aor, contact=target.uri)
 
     async def stop(self) -> None:
         """End every handler and hook that still runs."""

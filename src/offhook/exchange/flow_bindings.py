@@ -59,6 +59,12 @@ class FlowBindings:
                 removed += self._store.update_now(aor, _Without(flow))
         return removed
 
+    def failed(self, aor: str, path: Sequence[str], is_it: Callable[[str], bool]) -> int:
+        """The edge that a Path leads to has lost its flow to a contact (`is_it` knows it by its
+        URI): the binding goes as if the flow had been ours. How many they were."""
+        with because("deactivated"):
+            return self._store.update_now(aor, _WithoutPath(tuple(path), is_it))
+
     def heir(self, flow: str, contact: str, alive: Callable[[str], bool]) -> Binding | None:
         """The newest binding of the phone that registered over `flow`, which is gone: only of the
         same AoR, and only if it can be reached by a flow that is alive, or without one.
@@ -108,6 +114,20 @@ class _Without:
 
     def __call__(self, bindings: Sequence[Binding]) -> tuple[int, Sequence[Binding]]:
         left = [each for each in bindings if not (_bound(each) and each.flow == self._flow)]
+        return len(bindings) - len(left), left
+
+
+class _WithoutPath:
+    """The change that removes a contact behind an edge."""
+
+    def __init__(self, path: tuple[str, ...], is_it: Callable[[str], bool]) -> None:
+        self._path = path
+        self._is_it = is_it
+
+    def __call__(self, bindings: Sequence[Binding]) -> tuple[int, Sequence[Binding]]:
+        left = [
+            each for each in bindings if each.path != self._path or not self._is_it(each.contact)
+        ]
         return len(bindings) - len(left), left
 
 

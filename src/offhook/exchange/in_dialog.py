@@ -19,6 +19,7 @@ from offhook.exchange.gateway_guard import leads_to_gateway, port_of
 from offhook.exchange.location import lookup_now
 from offhook.exchange.request import RING, Request
 from offhook.exchange.serving import Serving
+from offhook.exchange.sips import reachable
 from offhook.exchange.targets import binding_target
 from offhook.message.uri import parse_uri
 from offhook.proxy.target import ForkRequest, Target
@@ -68,6 +69,8 @@ def _onward(serving: Serving, incoming: Incoming) -> Target:
     if heir is None:
         # a gateway can be connected to anew (RFC 5923 8.2), a phone has to come back by itself
         return replace(target, by_flow=False) if _at_gateway(serving, target.uri) else target
+    if not reachable((heir,), secure=is_sips(target.uri)):
+        return target  # RFC 5630: what began with sips goes on so, or not at all
     way = binding_target((heir,))
     return replace(way, uri=target.uri)  # the phone knows its dialog by its own Contact of then
 

@@ -56,10 +56,13 @@ def _way(binding: Binding, secure: bool) -> Target:
     if not binding.by_flow and flow.startswith("udp/"):
         # from the address that it registered at: what is in between may let in no other
         local = flow[4 : flow.find("/", 4)].rpartition(":")[0].strip("[]")
-        return Target(uri, path=binding.path, q=binding.q, origin=flow, local=local)
+        return Target(
+            uri, path=binding.path, q=binding.q, origin=flow, local=local, aor=binding.aor
+        )
     return Target(
         uri,
         origin=flow,
+        aor=binding.aor,
         flow=flow,
         # such a phone cannot be connected to: its flow is the only way
         by_flow=binding.by_flow and not binding.path and not flow.startswith("udp/"),

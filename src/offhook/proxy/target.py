@@ -36,6 +36,7 @@ class Target:
     authorize: Authorize | None = None  # answers the challenge of a gateway
     origin: str = ""  # name of the flow by which a phone registered
     local: str = ""  # address of ours to send a datagram from; "" = the system's choice
+    aor: str = ""  # whose registration it is
     gone: int = 480  # what it amounts to that `flow` is gone, where it is the only way
     redirections: int = 0  # 3xx responses that led here, one behind the other
 

@@ -199,3 +199,17 @@ def test_a_flow_that_others_use_stays_open(store: MemoryBindings) -> None:
     _put(store, plain)
     _put(store, replace(plain, flow=TCP))  # a phone without reg-id may have two connections
     assert closed == []
+
+
+def test_a_contact_whose_edge_has_lost_it_goes(store: MemoryBindings) -> None:
+    index = FlowBindings(store)
+    path = ("<sip:p~token@192.0.2.11;lr;ob>",)
+    behind = binding("bob", "1", path=path, flow=UDP)
+    _put(store, behind, replace(behind, path=()), replace(behind, contact="sip:bob@2:5060"))
+
+    def fail() -> int:
+        return index.failed("sip:bob@example.com", list(path), "sip:bob@1:5060".__eq__)
+
+    assert fail() == 1
+    assert [each.path for each in store.lookup_now("sip:bob@example.com")] == [(), path]
+    assert fail() == 0
