@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import pytest
@@ -411,3 +412,42 @@ def test_nobody_is_redirected_after_the_caller_gave_up() -> None:
     moved(stage, fork, A, B)
     assert stage.outlet.of("send") == [A]
     assert stage.outlet.of("answer") == [487]
+
+
+@pytest.mark.rfc("5393", "5.3.3")
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_happens_the_breadth_is_kept_and_the_request_is_answered(seed: int) -> None:
+    draw = random.Random(seed)
+    breadth = draw.choice((1, 2, 3, 7, 60))
+    stage = Narrow(breadth)
+    contacts = iter([f"sip:n{number}@192.0.2.{20 + number}" for number in range(200)])
+    forks = [
+        following(stage, *[[next(contacts) for _ in range(draw.randint(1, 4))] for _ in range(2)])
+    ]
+    for _ in range(60):
+        running = [
+            branch
+            for fork in forks
+            for branch in fork.branches
+            if branch.breadth or branch.unwanted
+        ]
+        active = [branch for branch in running if not branch.ended]
+        assert sum(branch.breadth for branch in active) == stage.context.used <= breadth
+        if not active:
+            break
+        branch = draw.choice(active)
+        fork = next(each for each in forks if branch in each.branches)
+        status = draw.choice((180, 302, 302, 404, 486, 503))
+        headers = [("Contact", f"<{next(contacts)}>") for _ in range(draw.randint(0, 3))]
+        if status < 200:
+            fork.provisional(branch, response(status), stage.outlet.now)
+        else:
+            fork.final(branch, response(status, headers=headers), stage.outlet.now)
+        if draw.random() < 0.1 and forks[0].open:
+            stage.context.add(forks[0], Target(next(contacts)), stage.outlet.now)
+    stage.outlet.advance(400)
+    for fork in forks:
+        for branch in [each for each in fork.branches if not each.ended]:
+            branch.end(408, None, stage.outlet.now)
+    assert len(stage.outlet.of("answer")) == 1
+    assert stage.context.used == 0
