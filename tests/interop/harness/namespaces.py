@@ -227,6 +227,8 @@ def unavailable() -> str:
     """Why namespaces cannot be made here, "" if they can."""
     if os.geteuid() != 0:
         return "needs root for network namespaces"
+    if not Path("/dev/net/tun").exists():
+        return "needs /dev/net/tun for a NAT box in user space"
     try:
         Namespace().close()
     except (OSError, AssertionError) as error:
