@@ -15,6 +15,7 @@ from offhook.cli.options import ConfigFile, Database, configuration
 from offhook.errors import ConfigurationError
 from offhook.server.build import build
 from offhook.server.checks import missing_files
+from offhook.server.descriptors import raise_descriptors
 from offhook.server.serve import serve
 
 __all__ = ["attach"]
@@ -50,6 +51,7 @@ def serve_command(
     faults = missing_files(loaded)
     if faults:
         raise ConfigurationError(faults)
+    raise_descriptors()
     run = serve(loaded, program, build, environ=os.environ, show=partial(print, flush=True))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         sys.exit(runner.run(run))
