@@ -4,6 +4,7 @@ certificate: two exchanges, and an exchange with Kamailio.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ exchange = Exchange()
 
 
 @exchange.request("MESSAGE")
-async def message(request: Request) -> Decision:
+@exchange.request("INVITE")
+async def outward(request: Request) -> Decision:
     \"\"\"From the other side to our user, from our side to theirs.\"\"\"
     if request.gateway is not None:
         return await request.fork(await exchange.location.lookup("sip:user@{own}"))
@@ -173,3 +175,53 @@ def test_kamailio_sends_back_by_the_connection_that_we_made(
         pass_message(outside, "one.test", side.phone)
     until(lambda: len(side.tls_connections()) == 1, timeout=2.0, what="one connection is left")
     assert side.tls_connections() == [opened]
+
+
+def headers(message: Response, name: str) -> list[str]:
+    """All values of a header, in their order."""
+    found = re.findall(rb"(?im)^" + name.encode() + rb":[ \t]*(.*?)\r?$", message.raw)
+    return [each.decode() for each in found]
+
+
+def reply(phone: Wire, request: Response, status: str, tag: str = "") -> None:
+    """Answer a request, with a Contact of ours."""
+    lines = [f"SIP/2.0 {status}"]
+    for name in ("Via", "Record-Route", "From", "Call-ID", "CSeq"):
+        lines += [f"{name}: {value}" for value in headers(request, name)]
+    lines.append(f"To: {request.header('to')}{tag}")
+    lines += [f"Contact: <sip:user@{LOOPBACK}:{phone.port}>", "Content-Length: 0", "", ""]
+    phone.send("\r\n".join(lines).encode())
+
+
+@pytest.mark.rfc("5923", "8.2")
+def test_a_dialog_outlives_the_connection_of_its_trunk(sides: tuple[Side, Side]) -> None:
+    """The far exchange is started anew during a call; its user is hung up on all the same."""
+    one, two = sides
+    call = Draft("INVITE", f"sip:331@{one.domain}", "sip:somebody@elsewhere.test")
+    one.phone.send(call.write(one.phone))
+    invite = two.phone.receive(5.0)
+    assert invite is not None
+    assert invite.raw.startswith(b"INVITE ")
+    reply(two.phone, invite, "200 OK", ";tag=two")
+    answered = next((each for each in one.phone.responses(5.0) if each.status == 200), None)
+    assert answered is not None
+    assert one.exchange.stop() == 0
+    one.exchange.start()
+    until(lambda: not two.tls_connections(), timeout=5.0, what="the old connection is gone")
+    routes = [value for line in headers(invite, "Record-Route") for value in line.split(", ")]
+    bye = Draft("BYE", headers(invite, "Contact")[0].strip("<>"), cseq=7)
+    fields = {
+        "From": answered.header("to"),
+        "To": invite.header("from"),
+        "Call-ID": invite.header("call-id"),
+        "Route": ", ".join(routes),
+        "Contact": "",
+    }
+    two.phone.send(bye.write(two.phone, fields))
+    got = one.phone.receive(5.0)
+    assert got is not None, list(two.phone.responses(1.0))
+    assert got.raw.startswith(b"BYE ")
+    reply(one.phone, got, "200 OK")
+    ended = next((each for each in two.phone.responses(5.0) if b"BYE" in each.raw), None)
+    assert ended is not None
+    assert ended.status == 200
