@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from offhook.exchange import Decision, Exchange, Gateway, Request
 from offhook.testing.builders import build_request
 from offhook.transport.flow import Flow
 from tests.unit.exchange.bench import Bench, Setting
@@ -142,3 +145,43 @@ def test_an_ack_takes_the_flow_that_is_alive() -> None:
         )
         (sent,) = dialog.ask("ACK", GRUU)
         assert sent.flow is dialog.flow
+
+
+@pytest.mark.rfc("5923", "8.2")
+@pytest.mark.parametrize(
+    ("contact", "opened"),
+    [
+        ("sip:331@198.51.100.9;transport=tls", [("198.51.100.9", 5061)]),
+        ("sip:331@198.51.100.77;transport=tls", []),  # a phone has to come back by itself
+    ],
+)
+def test_a_gateway_is_connected_to_anew(contact: str, opened: list[tuple[str, int]]) -> None:
+    exchange = Exchange()
+
+    @exchange.request("INVITE")
+    async def route(request: Request) -> Decision:
+        return await request.fork(exchange.gateways["carrier"])
+
+    carrier = Gateway("carrier", "sips:198.51.100.9", "internal")
+    setting = replace(OPEN, secure=True, gateways=(carrier,))
+    with Bench(exchange, setting) as bench:
+        bench.ask("INVITE", "sip:331@example.com", call_id="dialog")
+        (invite,) = [each for each in bench.network.sent if each.message.method == "INVITE"]
+        assert invite.flow.transport == "TLS"
+        bench.play(lambda: bench.network.lose(invite.flow))
+        bench.network.opened.clear()
+        routes = invite.message.get_all("record-route")
+        bye = build_request(
+            "BYE",
+            contact,
+            source=("198.51.100.1", 5060),
+            branch="z9hG4bKbye",
+            caller=invite.message.get("from") or "",
+            callee="<sip:331@example.com>;tag=carrier",
+            call_id="dialog",
+            cseq=2,
+            headers=[("Route", value) for value in reversed(routes)],
+        )
+        sent = bench.receive(bye)
+        assert [each.destination for each in bench.network.opened] == opened
+        assert [each.status for each in sent if each.status] == ([] if opened else [480])
