@@ -26,8 +26,9 @@ HANDSHAKE = {"TLS": 2, "WS": 2, "WSS": 4}  # hops beyond those of TCP
 
 class VirtualNetwork:
     """Implements `Network`. The first address is the one that is sent from when a listener is a
-    wildcard; `realm` names the NAT box in front, `certificate` the names of a TLS listener (none:
-    every name is good). Only a `browser` connects by WebSocket."""
+    wildcard; `realm` names the NAT box in front, `certificate` the names that a TLS listener
+    proves (none: every name is good) and that it shows where it connects. Only a `browser` connects
+    by WebSocket."""
 
     def __init__(
         self,
@@ -165,6 +166,7 @@ class VirtualNetwork:
         if listener is None:
             return
         flow = Flow(listener, stream.destination, stream.seen, f"c{stream.number}")
+        flow.identities = stream.shown
         self._begin(stream.far, flow)
         sink = self._attached()
         self.counters.connections_accepted += 1
@@ -200,6 +202,8 @@ class VirtualNetwork:
         """Hops to an open connection and its handshakes, each with the delay of its link."""
         source = (request.local or self._own(request), self._free_port())
         stream = self.wire.connect(self.realm, request.transport, source, request.destination)
+        if request.transport == "TLS":
+            stream.shown = frozenset(self.certificate)
         _Attempt(self, request, stream).start()
 
     def opened(self, request: Open, stream: Stream) -> None:
@@ -209,6 +213,8 @@ class VirtualNetwork:
             request.profile, request.transport, host, port
         )
         flow = Flow(listener, stream.source, request.destination, f"c{stream.number}")
+        if request.transport == "TLS" and request.server_name:
+            flow.identities = frozenset({request.server_name})  # the handshake has shown it
         self._begin(stream.near, flow)
         sink = self._attached()
         self.counters.connections_opened += 1

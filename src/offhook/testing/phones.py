@@ -38,12 +38,15 @@ class ScriptedPhone:
         transport: str = "UDP",
         realm: str = "",
         script: Script | None = None,
+        certificate: Sequence[str] = (),
     ) -> None:
         self.aor = aor if aor.startswith("sip") else f"sip:{aor}"
         self._scheme = self.aor.partition(":")[0]
         self.script = script or Script()
         browser = transport in WEBSOCKET
-        self.network = VirtualNetwork(wire, address[0], realm=realm, browser=browser)
+        self.network = VirtualNetwork(
+            wire, address[0], realm=realm, browser=browser, certificate=certificate
+        )
         self.agent = Agent(self.network, self)
         self.incoming: list[IncomingCall] = []
         self.outgoing: list[OutgoingCall] = []

@@ -72,6 +72,7 @@ class Trunk:
     username: str = ""
     password: str = field(default="", repr=False)
     peers: Sequence[str] = ()
+    names: Sequence[str] = ()  # of its certificate, which makes a TLS connection its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +282,9 @@ def _profile(name: str, settings: ProfileSettings, key: bytes, unix: float) -> P
 
 def _gateway(name: str, trunk: Trunk) -> Gateway:
     peers = tuple(ip_network(peer) for peer in trunk.peers)
-    return Gateway(name, trunk.uri, trunk.profile, trunk.username, lambda: trunk.password, peers)
+    names = frozenset(trunk.names)
+    password = trunk.password
+    return Gateway(name, trunk.uri, trunk.profile, trunk.username, lambda: password, peers, names)
 
 
 def _drop(bindings: FlowBindings, counters: Counters, flow: str) -> None:

@@ -64,6 +64,7 @@ class Stream:
         self.source, self.seen, self.destination = addresses
         self.box = box
         self.number = number
+        self.shown: frozenset[str] = frozenset()  # what the certificate of the near end proves
         self.near = End(self)
         self.far = End(self)
         self._generation = box.generation if box is not None else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from offhook.exchange import Exchange
@@ -48,9 +48,11 @@ class World:
         realm: str = "",
         profile: str = "",
         script: Script | None = None,
+        certificate: Sequence[str] = (),
     ) -> ScriptedPhone:
         """A phone of an account ("alice", "alice@example.com" or, to be reached by sips too,
-        "sips:alice"), its port open, unregistered."""
+        "sips:alice"), its port open, unregistered. `certificate`: the names in the one that it
+        shows over TLS."""
         settings = self.server.settings
         scheme, colon, user = name.rpartition(":")
         account = user if "@" in user else f"{user}@{settings.domains[0]}"
@@ -64,6 +66,7 @@ class World:
             transport=transport,
             realm=realm,
             script=script,
+            certificate=certificate,
         )
         await phone.start()
         self.phones.append(phone)
