@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from offhook.errors import PeerError
+from offhook.exchange.late_log import LateLog
 from offhook.message.message import Message
 
 __all__ = ["guarded_edit", "guarded_inspection"]
+
+log = LateLog()
 
 Edit = Callable[[Message], None]
 
@@ -25,7 +28,7 @@ def guarded_edit(edit: Edit | None, call_id: str) -> Edit | None:
         try:
             edit(message)
         except Exception as error:
-            _log_failure("branch_edit_failed", call_id, error)
+            log.error("branch_edit_failed", call_id=call_id, exc_info=error)
             raise PeerError(500, "Branch Edit Failed") from error
 
     return run
@@ -40,13 +43,6 @@ def guarded_inspection(inspect: Edit | None, call_id: str) -> Edit | None:
         try:
             inspect(message)
         except Exception as error:
-            _log_failure("reply_inspection_failed", call_id, error)
+            log.error("reply_inspection_failed", call_id=call_id, exc_info=error)
 
     return run
-
-
-def _log_failure(event: str, call_id: str, error: Exception) -> None:
-    # imported only now: structlog and what it looks for take a fifth of `import offhook`
-    import structlog  # noqa: PLC0415
-
-    structlog.get_logger().error(event, call_id=call_id, exc_info=error)

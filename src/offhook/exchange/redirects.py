@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from offhook.errors import OffhookError, UriError
 from offhook.exchange.gateway_guard import leads_to_gateway, port_of
+from offhook.exchange.late_log import LateLog
 from offhook.exchange.location import lookup_now
 from offhook.exchange.profile import Gateway
 from offhook.exchange.serving import Serving
@@ -24,7 +23,7 @@ from offhook.proxy.target import Redirects, Target
 
 __all__ = ["Redirect", "followed"]
 
-log = structlog.get_logger()
+log = LateLog()
 
 Redirect = bool | Callable[[Uri], TargetLike | None]
 

@@ -6,13 +6,13 @@ understands, and it can be switched off.
 
 from __future__ import annotations
 
-import structlog
+from offhook.exchange.late_log import LateLog
 
 __all__ = ["Rewritten"]
 
 REMEMBERED = 1000  # sources; all are forgotten when full
 
-log = structlog.get_logger()
+log = LateLog()
 
 
 class Rewritten:
