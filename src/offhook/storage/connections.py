@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from offhook.errors import StorageError
@@ -55,6 +56,8 @@ class Connections:
         if not results:
             raise StorageError(f"the database did not answer within {within:g} s")
         result = results[0]
+        if isinstance(result, TimeoutError | PoolTimeout):  # what they say helps nobody
+            raise DatabaseError("the database did not answer in time") from result
         if isinstance(result, SQLAlchemyError | OSError):
             raise DatabaseError(f"the database failed: {first_line(result)}") from result
         if isinstance(result, BaseException):

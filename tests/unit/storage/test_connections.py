@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from offhook.errors import StorageError
@@ -130,3 +131,14 @@ async def test_a_server_that_stays_dead_is_told(connections: Connections) -> Non
 
     with pytest.raises(DatabaseError, match="the database failed: gone"):
         await connections.run(dead)
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), PoolTimeout("QueuePool limit reached")])
+async def test_who_gave_up_waiting_is_told_in_words(
+    connections: Connections, error: Exception
+) -> None:
+    async def late(_connection: AsyncConnection) -> None:
+        raise error
+
+    with pytest.raises(DatabaseError, match="the database did not answer in time"):
+        await connections.run(late)
