@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Delete, delete, insert, select, tuple_
+from sqlalchemy import Delete, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from offhook.errors import StorageError
@@ -154,8 +154,9 @@ class SqlAccounts:
         async def work(connection: AsyncConnection) -> None:
             for start in range(0, len(keys), MAX_STORED_TOGETHER):
                 some = keys[start : start + MAX_STORED_TOGETHER]
-                await connection.execute(_deletion(some))
-                await connection.execute(insert(ACCOUNTS), [r for k in some for r in _rows(new[k])])
+                await self._database.statements.delete_accounts(connection, some)
+                rows = [row for key in some for row in _rows(new[key])]
+                await self._database.statements.insert_accounts(connection, rows)
 
         await self._database.writer.run(work, within=within)
         for key in keys:
@@ -212,11 +213,8 @@ def _accounts(rows: Iterable[Sequence[str]]) -> dict[Key, Account]:
     return found
 
 
-def _rows(account: Account) -> list[dict[str, str]]:
-    return [
-        {"realm": account.realm, "user": account.user, "algorithm": algorithm, "ha1": ha1}
-        for algorithm, ha1 in account.ha1.items()
-    ]
+def _rows(account: Account) -> list[tuple[str, str, str, str]]:
+    return [(account.realm, account.user, algorithm, ha1) for algorithm, ha1 in account.ha1.items()]
 
 
 def _deletion(keys: Sequence[Key]) -> Delete:

@@ -36,6 +36,14 @@ class Statements(Protocol):
     ) -> Sequence[Sequence[Any]]:
         """(user, realm, algorithm, ha1) of all these accounts that exist."""
 
+    async def delete_accounts(self, connection: AsyncConnection, keys: Sequence[Key]) -> None:
+        """Delete all of these accounts that exist."""
+
+    async def insert_accounts(
+        self, connection: AsyncConnection, rows: Sequence[tuple[str, str, str, str]]
+    ) -> None:
+        """Insert (realm, user, algorithm, ha1)."""
+
     def attempt(self, connection: AsyncConnection) -> AbstractAsyncContextManager[object]:
         """Inside it a statement may fail without the rest of the transaction."""
 

@@ -60,6 +60,14 @@ _DELETE = (
     "DELETE FROM bindings b USING unnest($1::text[], $2::int4[]) AS gone (aor, slot)"
     " WHERE b.aor = gone.aor AND b.slot = gone.slot"
 )
+_ADD = (
+    'INSERT INTO accounts (realm, "user", algorithm, ha1)'
+    " SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])"
+)
+_FORGET = (
+    'DELETE FROM accounts a USING unnest($1::text[], $2::text[]) AS gone ("user", realm)'
+    ' WHERE a."user" = gone."user" AND a.realm = gone.realm'
+)
 _SELECT = (
     'SELECT a."user", a.realm, a.algorithm, a.ha1'
     ' FROM unnest($1::text[], $2::text[]) AS wanted ("user", realm)'
@@ -88,6 +96,16 @@ class PostgresStatements:
     ) -> Sequence[Sequence[Any]]:
         """Look up by name."""
         return (await connection.exec_driver_sql(_SELECT, _columns(keys))).all()
+
+    async def delete_accounts(self, connection: AsyncConnection, keys: Sequence[Key]) -> None:
+        """Delete by name: a join, since a list of 500 names is compared with every row."""
+        await connection.exec_driver_sql(_FORGET, _columns(keys))
+
+    async def insert_accounts(
+        self, connection: AsyncConnection, rows: Sequence[tuple[str, str, str, str]]
+    ) -> None:
+        """Insert in one statement: the trigger runs for each."""
+        await connection.exec_driver_sql(_ADD, _columns(rows))
 
     def attempt(self, connection: AsyncConnection) -> AbstractAsyncContextManager[object]:
         """A savepoint: without it a failed statement spoils the transaction."""

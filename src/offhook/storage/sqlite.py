@@ -32,6 +32,8 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_TIMEO
 _ROW = f"({','.join('?' * len(BINDING_COLUMNS))})"
 _INSERT = f"INSERT INTO bindings ({','.join(BINDING_COLUMNS)}) VALUES "
 _DELETE = "DELETE FROM bindings WHERE (aor, slot) IN (VALUES "
+_ADD = 'INSERT INTO accounts (realm, "user", algorithm, ha1) VALUES '
+_FORGET = 'DELETE FROM accounts WHERE ("user", realm) IN (VALUES '
 _SELECT = 'SELECT "user", realm, algorithm, ha1 FROM accounts WHERE ("user", realm) IN (VALUES '
 
 
@@ -59,6 +61,17 @@ class SqliteStatements:
         """Look up by name."""
         found = await connection.exec_driver_sql(f"{_SELECT}{_pairs(keys)})", _flat(keys))
         return found.all()
+
+    async def delete_accounts(self, connection: AsyncConnection, keys: Sequence[Key]) -> None:
+        """Delete by name."""
+        await connection.exec_driver_sql(f"{_FORGET}{_pairs(keys)})", _flat(keys))
+
+    async def insert_accounts(
+        self, connection: AsyncConnection, rows: Sequence[tuple[str, str, str, str]]
+    ) -> None:
+        """Insert."""
+        values = ",".join(["(?,?,?,?)"] * len(rows))
+        await connection.exec_driver_sql(f"{_ADD}{values}", _flat(rows))
 
     def attempt(self, connection: AsyncConnection) -> AbstractAsyncContextManager[object]:
         """SQLite undoes a failed statement alone."""
