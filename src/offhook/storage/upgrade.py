@@ -6,6 +6,7 @@ since that takes a tenth of a second.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
@@ -31,6 +32,7 @@ def is_current(version: int, name: str) -> bool:
 
 def upgrade(connection: Connection, version: int) -> None:
     """Upgrade a database of this version; 0 is an empty one."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each plug-in of its own
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.config import Config  # noqa: PLC0415 - see above
 
