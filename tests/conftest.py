@@ -41,6 +41,7 @@ PACKAGES = {
 FOLDERS = ("/usr/lib/postgresql/*/bin",)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Interop tests share one worker, one after another; soak tests leave unless asked for."""
     for item in items:
