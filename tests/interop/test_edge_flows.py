@@ -7,6 +7,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -14,11 +15,12 @@ from typing import cast
 import pytest
 
 from tests.interop.conftest import ALICE, BOB
+from tests.interop.harness import kamailio
 from tests.interop.harness.endpoint import Account
-from tests.interop.harness.exchange import Exchange, Profile, Setup, serving
+from tests.interop.harness.exchange import Exchange, Profile, Setup, choose_ports, serving
 from tests.interop.harness.flows import INSTANCE
 from tests.interop.harness.process import until
-from tests.interop.harness.scripted import ScriptedPhone
+from tests.interop.harness.scripted import Heard, ScriptedPhone
 from tests.interop.harness.wire import Draft, Wire
 
 pytestmark = [pytest.mark.interop(), pytest.mark.timeout(60)]
@@ -64,6 +66,13 @@ def connections(edge: Exchange) -> int:
     return total(edge, "tcp_connections")
 
 
+def lose(flow: ScriptedPhone, edge: Exchange) -> None:
+    """The flow ends, and its edge has seen it."""
+    left = connections(edge) - 1
+    flow.wire.close()
+    until(lambda: connections(edge) == left, timeout=3.0, what="the edge sees the end")
+
+
 @dataclass
 class Stage:
     """The registrar, two edges, alice at the registrar and bob with a flow through each edge."""
@@ -81,10 +90,7 @@ class Stage:
 
     def lose(self, number: int) -> None:
         """One flow ends, and its edge has seen it."""
-        edge = self.edges[number]
-        left = connections(edge) - 1
-        self.flows[number].wire.close()
-        until(lambda: connections(edge) == left, timeout=3.0, what="the edge sees the end")
+        lose(self.flows[number], self.edges[number])
 
     def paths(self) -> dict[int, str]:
         """The Path of each of bob's bindings, by the number of its edge."""
@@ -105,11 +111,16 @@ class Stage:
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("edges")
+    setup = Setup((Profile(transports=TRANSPORTS),), (ALICE, BOB))
+    ports = choose_ports(setup)
+    uri = ports["internal"].uri("tcp")
+    starts = [
+        serving(folder / "registrar", setup, ports=ports),
+        *(edge_of(folder / name, uri) for name in ("one", "two")),
+    ]
     with contextlib.ExitStack() as stack:
-        setup = Setup((Profile(transports=TRANSPORTS),), (ALICE, BOB))
-        registrar = stack.enter_context(serving(folder / "registrar", setup))
-        uri = registrar.endpoint.uri("tcp")
-        edges = [stack.enter_context(edge_of(folder / name, uri)) for name in ("one", "two")]
+        with ThreadPoolExecutor() as pool:  # side by side: the start is the longest part
+            registrar, *edges = pool.map(stack.enter_context, starts)
         wire = stack.enter_context(Wire(registrar.endpoint.address("udp")))
         alice = ScriptedPhone(wire, ALICE)
         yield Stage(registrar, edges, alice)
@@ -132,6 +143,12 @@ def call(caller: ScriptedPhone, callee: ScriptedPhone, *, ends: str) -> float:
     caller.dial(callee.account.uri)
     invite = callee.rung()
     took = time.monotonic() - begin
+    answer(caller, callee, invite, ends=ends)
+    return took
+
+
+def answer(caller: ScriptedPhone, callee: ScriptedPhone, invite: Heard, *, ends: str) -> None:
+    """The call after it rang."""
     caller.response(180)
     theirs = callee.accept(invite)
     ours = caller.connected()
@@ -140,7 +157,6 @@ def call(caller: ScriptedPhone, callee: ScriptedPhone, *, ends: str) -> float:
     one.say("BYE", talk)
     other.hear("BYE")
     one.response(200)
-    return took
 
 
 def heard_nothing(flow: ScriptedPhone) -> None:
@@ -178,6 +194,20 @@ def test_when_the_edge_says_430_the_other_flow_rings(stage: Stage) -> None:
         assert set(stage.paths()) == {0}
 
 
+@pytest.mark.rfc("5626", "5.3.1")
+def test_a_flow_that_ends_before_the_phone_has_answered_is_a_430_too(stage: Stage) -> None:
+    before = stage.failed()
+    stage.alice.dial(BOB.uri)
+    stage.flows[1].request("INVITE")
+    stage.flows[1].wire.close()
+    begin = time.monotonic()
+    invite = stage.flows[0].rung()
+    assert time.monotonic() - begin < SOON
+    answer(stage.alice, stage.flows[0], invite, ends="callee")
+    assert stage.failed() == [before[0], before[1] + 1, before[2] + 1]
+    assert set(stage.paths()) == {0}
+
+
 @pytest.mark.rfc("5626", "7")
 def test_when_both_edges_say_430_the_caller_hears_480_until_the_phone_is_back(
     stage: Stage,
@@ -213,9 +243,9 @@ def test_the_430_as_it_is_on_the_wire(stage: Stage) -> None:
         assert next(each.status for each in registrar.responses(2.0) if each.final) == 200
 
         stage.lose(1)
-        answer = registrar.final(draft.write(registrar, {"Route": path}))
-        assert answer is not None
-        assert answer.raw.startswith(b"SIP/2.0 430 Flow Failed\r\n")
+        refusal = registrar.final(draft.write(registrar, {"Route": path}))
+        assert refusal is not None
+        assert refusal.raw.startswith(b"SIP/2.0 430 Flow Failed\r\n")
 
 
 @pytest.mark.rfc("5626", "5.3.1")
@@ -232,3 +262,38 @@ def test_an_edge_that_died_is_passed_over_and_says_430_once_it_is_back(stage: St
     assert call(stage.alice, stage.flows[0], ends="callee") < SOON
     assert stage.failed() == [before[0], before[1] + 1, before[2] + 1]
     assert set(stage.paths()) == {0}
+
+
+@pytest.mark.interop("kamailio")
+@pytest.mark.rfc("3327", "5.2")
+@pytest.mark.rfc("5626", "5.3.1")
+def test_kamailio_as_the_registrar_calls_by_our_path_and_understands_our_430(
+    tmp_path: Path,
+) -> None:
+    with contextlib.ExitStack() as stack:
+        registrar = kamailio.start_registrar(tmp_path / "kamailio", [ALICE, BOB], flows=True)
+        stack.callback(registrar.stop)
+        wire = stack.enter_context(Wire(registrar.endpoint.address("udp")))
+        alice = ScriptedPhone(wire, ALICE)
+        edges = [
+            stack.enter_context(edge_of(tmp_path / transport, registrar.endpoint.uri(transport)))
+            for transport in TRANSPORTS
+        ]
+        old, new = [flow_through(edge, BOB, number + 1) for number, edge in enumerate(edges)]
+        for flow in (old, new):
+            stack.callback(flow.wire.close)
+            assert flow.register() == 200
+        assert alice.register() == 200
+        for ends in ("caller", "callee"):
+            call(alice, new, ends=ends)
+            call(new, alice, ends=ends)
+        heard_nothing(old)
+
+        lose(new, edges[1])
+        for ends in ("caller", "callee"):
+            assert call(alice, old, ends=ends) < SOON
+            call(old, alice, ends=ends)
+        lose(old, edges[0])
+        alice.dial(BOB.uri)
+        alice.refused(480)
+        assert [total(each, "core_sent_replies_total", 'code="430"') for each in edges] == [1, 1]
