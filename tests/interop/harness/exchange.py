@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,13 @@ class Exchange:
         entries = json.loads(done.stdout)
         assert isinstance(entries, list), f"ctl {noun} --json is not a list: {entries!r}"
         return entries
+
+    def metrics(self) -> str:
+        """The page that is scraped."""
+        found = self.running.wait_for(r"^metrics +(http://\S+)$")
+        with urllib.request.urlopen(found[1], timeout=5) as answer:
+            page: bytes = answer.read()
+        return page.decode()
 
     def resident_bytes(self) -> int:
         """The memory that the server's process holds (VmRSS)."""

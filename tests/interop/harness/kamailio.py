@@ -55,14 +55,14 @@ modparam("registrar", "gruu_enabled", 0)
 modparam("registrar", "received_avp", "$avp(received)")
 modparam("nathelper", "received_avp", "$avp(received)")
 alias="{domain}"
-
+{modules}
 route[PASSWORDS] {{
     $var(ha1) = "";
 {passwords}
 }}
 
 onreply_route {{
-    if ($proto != "udp") add_contact_alias();
+    if ({aliases} && $proto != "udp") add_contact_alias();
 }}
 
 request_route {{
@@ -93,18 +93,46 @@ request_route {{
         consume_credentials();
     }}
     if (is_method("REGISTER")) {{
-        if ($proto != "udp") fix_nated_register();
+        if ({aliases} && $proto != "udp") fix_nated_register();
         save("location"); exit;
     }}
     if (is_method("INVITE|SUBSCRIBE")) record_route();
-    if ($proto != "udp") add_contact_alias();
+    if ({aliases} && $proto != "udp") add_contact_alias();
     if (uri == myself) {{
         if ($rU == $null) {{ sl_send_reply("484", "Address Incomplete"); exit; }}
         if (!lookup("location")) {{ sl_send_reply("404", "Not Found"); exit; }}
+        {found}
     }}
     if (!t_relay()) sl_reply_error();
 }}
 """
+
+# Path and outbound, as in examples/outbound of Kamailio
+_FLOW_MODULES = """
+loadmodule "tmx.so"
+modparam("tm", "contacts_avp", "tm_contacts")
+modparam("tm", "contact_flows_avp", "tm_contact_flows")
+modparam("registrar", "use_path", 1)
+modparam("registrar", "outbound_mode", 1)
+modparam("usrloc", "desc_time_order", 1)
+
+failure_route[ALL] {
+    if (t_check_status("430")) t_reply("480", "Temporarily Unavailable");
+}
+
+event_route[tm:branch-failure:FLOW] {
+    if (t_check_status("430")) {
+        unregister("location", "$tu", "$T_reply_ruid");
+        if (t_next_contact_flow()) {
+            t_on_branch_failure("FLOW");
+            t_relay();
+        }
+    }
+}
+"""
+_FLOW_FOUND = """if (t_load_contacts()) t_next_contacts(); # which fails for one contact alone
+        t_on_failure("ALL");
+        t_on_branch_failure("FLOW");"""
 
 _RELAY = """\
 request_route {{
@@ -170,9 +198,11 @@ def start_registrar(
     certificate: Certificate | None = None,
     algorithm: str = "MD5",
     authenticate: bool = True,
+    flows: bool = False,
 ) -> Kamailio:
     """A registrar and proxy for ``accounts`` on UDP, TCP and, with a certificate, TLS.
 
+    With ``flows`` phones stand behind edges, and may have several (RFC 3327, RFC 5626).
     With SHA-256 the passwords are given in clear, because the stored H(A1) is MD5.
     """
     stored = [
@@ -189,6 +219,9 @@ def start_registrar(
         algorithm="" if algorithm == "MD5" else algorithm,
         ha1_flag=1 if algorithm == "MD5" else 0,
         authenticate="1" if authenticate else "0",
+        modules=_FLOW_MODULES if flows else "",
+        aliases="0" if flows else "1",
+        found=_FLOW_FOUND if flows else "",
     )
     return _start(folder, body, certificate=certificate)
 

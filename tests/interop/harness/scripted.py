@@ -105,6 +105,7 @@ class ScriptedPhone:
     tag: str = field(default_factory=lambda: secrets.token_hex(4))
     call_id: str = field(default_factory=lambda: secrets.token_hex(8))
     instance: str = ""
+    flow: int = 0  # its reg-id, for a phone that has one flow of several (RFC 5626); 0: none
     pings: int = 0  # keep-alive OPTIONS that came
     answers_pings: bool = True
     cseq: int = 0
@@ -121,6 +122,9 @@ class ScriptedPhone:
         """Register; the final status."""
         instance = f';+sip.instance="{self.instance}"' if self.instance else ""
         lines = [f"Contact: <{self.contact}>{instance}", f"Expires: {seconds}"]
+        if self.flow:
+            lines[0] += f";reg-id={self.flow}"
+            lines.append("Supported: outbound, path")
         uri = f"sip:{self.account.domain}"
         return self._ask("REGISTER", uri, f"<{self.account.uri}>", self.call_id, lines).status
 
@@ -156,6 +160,11 @@ class ScriptedPhone:
     def acknowledge(self, talk: Talk) -> None:
         """The ACK of the 2xx to our last INVITE."""
         self._within("ACK", talk, talk.cseq)
+
+    def refused(self, status: int) -> None:
+        """Take this refusal of our INVITE and acknowledge it."""
+        answer = self.response(status)
+        self._acknowledge(answer, _uri(answer.header("To")))
 
     def rung(self) -> Heard:
         """An INVITE that comes, answered with 180."""
