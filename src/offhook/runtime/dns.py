@@ -58,6 +58,7 @@ class _Known:
 
     answer: Answer
     until: float
+    stale_until: float  # it stands in for a newer one until then, however often
 
 
 @dataclass(slots=True)
@@ -160,7 +161,8 @@ class Resolver:
             self._waiting[question].append(answered)
         elif self._full(question):
             self._counters.lookups_refused += 1
-            answered(self._stale(question) or NOTHING)
+            stale = self._stale(question)
+            answered(NOTHING if stale is None else stale.answer)
         else:
             self._waiting[question] = [answered]
             domain = _domain(question)
@@ -189,11 +191,11 @@ class Resolver:
             found = self._hosts.get(name)
             return Answer(addresses=found) if found is not None else None
 
-    def _stale(self, question: Question) -> Answer | None:
+    def _stale(self, question: Question) -> _Known | None:
         cached = self._cache.get(question)
-        if cached is None or cached.answer == NOTHING or self._loop.time() > cached.until + STALE:
+        if cached is None or cached.answer == NOTHING or self._loop.time() > cached.stale_until:
             return None
-        return cached.answer
+        return cached
 
     # what does ------------------------------------------------------------------------------------
     async def _look_up(self, question: Question) -> None:
@@ -211,22 +213,24 @@ class Resolver:
                     reason=found.fault,
                     stale=stale is not None,
                 )
+        until = self._loop.time() + keep
+        known = _Known(answer, until, until + STALE)
         if found.fault and answer == NOTHING and stale is not None:
             self._counters.lookups_stale += 1
-            answer, keep = stale, STALE_KEPT
-        self._remember(question, answer, keep)
+            known = replace(stale, until=self._loop.time() + STALE_KEPT)
+        self._remember(question, known)
         domain = _domain(question)
         self._domains[domain] -= 1
         if not self._domains[domain]:
             del self._domains[domain]
         for answered in self._waiting.pop(question, ()):
-            answered(answer)
+            answered(known.answer)
 
-    def _remember(self, question: Question, answer: Answer, keep: float) -> None:
+    def _remember(self, question: Question, known: _Known) -> None:
         self._cache.pop(question, None)  # the newest is the last
         if len(self._cache) >= CACHED:
             del self._cache[next(iter(self._cache))]
-        self._cache[question] = _Known(answer, self._loop.time() + keep)
+        self._cache[question] = known
 
     async def _every_type(self, question: Question, deadline: float) -> _Found:
         """Ask for all types at once; a second answer may be waited for only shortly."""
@@ -247,9 +251,10 @@ class Resolver:
         answers = [task.result() for task in asked if not task.cancelled()]
         records = [record for found in answers for record in found.records]
         keep = min(found.keep for found in answers if found.records or not records)
-        if len(answers) < len(asked):
+        fault = next((each.fault for each in answers if each.fault), "")
+        if fault or len(answers) < len(asked):  # a family is missing
             keep = min(keep, NEGATIVE_LONGEST)
-        return _Found(records, keep, next((each.fault for each in answers if each.fault), ""))
+        return _Found(records, keep, fault)
 
     async def _ask(self, name: str, kind: dns.rdatatype.RdataType, deadline: float) -> _Found:
         """One type. Never raises: an error is an empty answer, kept for a while."""
