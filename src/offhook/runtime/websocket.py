@@ -93,6 +93,8 @@ class WebSocketStream(Stream):
         if self.flow is None:
             self.transport.close()
             return
+        if self._protocol.state is not State.OPEN:
+            return  # the peer closes too: `_frames` answers it once its last messages are taken
         self._protocol.send_close(CloseCode.GOING_AWAY, why[:LONGEST_REASON])
         self._write()
 
