@@ -20,8 +20,8 @@ import dns.nameserver
 import dns.rdata
 import dns.rdatatype
 import dns.resolver
-import structlog
 
+from offhook.runtime.complaints import Complaints
 from offhook.runtime.counters import Counters
 from offhook.runtime.dns_backend import CancelSafeBackend
 from offhook.runtime.dns_records import ASKED, answer_of
@@ -45,8 +45,6 @@ AT_ONCE = 256  # look-ups under way, two sockets each; further ones are answered
 PER_DOMAIN = 64  # the same for names with one ending: a dead domain leaves room for others
 HOSTS_FILE = Path("/etc/hosts")
 TRY = 1.0  # seconds until the next name server, or the same one again, is asked
-
-log = structlog.get_logger()
 
 Answered = Callable[[Answer], None]
 AnswerAll = Callable[[Sequence[Answer]], None]
@@ -116,6 +114,7 @@ class Resolver:
         self._resolver = _resolver(name_servers)
         self._backend = CancelSafeBackend()
         self._loop = asyncio.get_running_loop()
+        self._complaints = Complaints(self._loop.time)
         self._cache: dict[Question, _Known] = {}
         self._waiting: dict[Question, list[Answered]] = {}
         self._domains: dict[str, int] = {}  # look-ups under way by the end of their names
@@ -206,7 +205,7 @@ class Resolver:
         if answer == NOTHING:
             self._counters.lookups_failed += 1
             if found.fault:
-                log.warning(
+                self._complaints.tell(
                     "lookup_failed",
                     kind=question.kind.name,
                     name=question.name,
