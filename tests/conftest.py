@@ -23,17 +23,14 @@ PACKAGES = {
     "certutil": "libnss3-tools",
     "ip": "iproute2",
     "linphonec": "linphone-cli",
-    "linphonecsh": "linphone-cli",
     "nsenter": "util-linux",
     "promtool": "prometheus",
     "postgres": "postgresql",
     "sipp": "sip-tester",
-    "ss": "iproute2",
     "stun": "stun-client",
     "svcrack": "sipvicious",
     "svmap": "sipvicious",
     "svwar": "sipvicious",
-    "tc": "iproute2",
     "turnutils_natdiscovery": "coturn",
 }
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.rules import ROOT
+from tests.conftest import PACKAGES
+from tests.interop.harness.namespaces import PROGRAMS
 
 SCRIPTS = sorted([*(ROOT / "scripts").iterdir(), ROOT / ".ci" / "run"])
 
@@ -45,6 +50,27 @@ def run(script: Path, *arguments: str, python: str) -> subprocess.CompletedProce
 def test_scripts_are_valid(path: Path) -> None:
     assert os.access(path, os.X_OK) or path.name == "environment"
     subprocess.run(["bash", "-n", path], check=True)
+
+
+def programs(path: Path) -> Iterator[str]:
+    """What the interop marks of a file name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.interop":
+            for argument in node.args:
+                if isinstance(argument, ast.Starred):
+                    assert ast.unparse(argument) == "*PROGRAMS"
+                    yield from PROGRAMS
+                else:
+                    yield ast.literal_eval(argument)
+
+
+def test_ci_installs_what_interop_tests_need() -> None:
+    """Else they would fail there, where none may be skipped."""
+    installed = set(re.findall(r"[\w-]+", (ROOT / ".ci" / "run").read_text())) | {"util-linux"}
+    files = (ROOT / "tests" / "interop").glob("test_*.py")
+    needed = {PACKAGES.get(name, name) for path in files for name in programs(path)}
+    assert len(needed) > 10
+    assert needed <= installed
 
 
 @pytest.mark.parametrize("name", ["serve", "test"])

@@ -62,7 +62,9 @@ class Acceptor:
         self._socket.close()
         serving = dict(self._serving)
         for stream, task in serving.items():
-            if stream.transport is None:  # uvloop never reports the end of one cancelled later
+            # uvloop never reports the end of one cancelled later; a plain one has nothing to wait
+            # for and stands in a turn or two
+            if self._tls is not None and stream.transport is None:
                 task.cancel()
         await asyncio.gather(*serving.values(), return_exceptions=True)
         for stream in list(self._shaking):
@@ -96,7 +98,7 @@ class Acceptor:
         stream.watch(self._established, self._ended)
         task = self._loop.create_task(self._serve(peer, stream))
         self._serving[stream] = task
-        task.add_done_callback(lambda _: self._serving.pop(stream, None))
+        task.add_done_callback(lambda _: self._served(peer, stream))
 
     async def _serve(self, peer: socket.socket, stream: Stream) -> None:
         tls = self._tls
@@ -112,11 +114,14 @@ class Acceptor:
             if context is not None:
                 self._connections.counters.handshake_failures += 1
                 self._refuse(stream, reason(error), by_certificate=_of_certificate(error))
-        finally:
-            if stream.transport is None:  # else `_ended` will be told
-                self._shaking.pop(stream, None)
-                self._connections.release(stream.host)
-                peer.close()
+
+    def _served(self, peer: socket.socket, stream: Stream) -> None:
+        """The handshake is over, or the listener was closed before it began."""
+        self._serving.pop(stream, None)
+        if stream.transport is None:  # else `_ended` will be told
+            self._shaking.pop(stream, None)
+            self._connections.release(stream.host)
+            peer.close()
 
     def _established(self, stream: Stream) -> None:
         assert stream.transport is not None

@@ -20,8 +20,8 @@ import dns.nameserver
 import dns.rdata
 import dns.rdatatype
 import dns.resolver
-import structlog
 
+from offhook.runtime.complaints import Complaints
 from offhook.runtime.counters import Counters
 from offhook.runtime.dns_backend import CancelSafeBackend
 from offhook.runtime.dns_records import ASKED, answer_of
@@ -46,8 +46,6 @@ PER_DOMAIN = 64  # the same for names with one ending: a dead domain leaves room
 HOSTS_FILE = Path("/etc/hosts")
 TRY = 1.0  # seconds until the next name server, or the same one again, is asked
 
-log = structlog.get_logger()
-
 Answered = Callable[[Answer], None]
 AnswerAll = Callable[[Sequence[Answer]], None]
 
@@ -58,6 +56,7 @@ class _Known:
 
     answer: Answer
     until: float
+    stale_until: float  # it stands in for a newer one until then, however often
 
 
 @dataclass(slots=True)
@@ -115,6 +114,7 @@ class Resolver:
         self._resolver = _resolver(name_servers)
         self._backend = CancelSafeBackend()
         self._loop = asyncio.get_running_loop()
+        self._complaints = Complaints(self._loop.time)
         self._cache: dict[Question, _Known] = {}
         self._waiting: dict[Question, list[Answered]] = {}
         self._domains: dict[str, int] = {}  # look-ups under way by the end of their names
@@ -160,7 +160,8 @@ class Resolver:
             self._waiting[question].append(answered)
         elif self._full(question):
             self._counters.lookups_refused += 1
-            answered(self._stale(question) or NOTHING)
+            stale = self._stale(question)
+            answered(NOTHING if stale is None else stale.answer)
         else:
             self._waiting[question] = [answered]
             domain = _domain(question)
@@ -189,11 +190,11 @@ class Resolver:
             found = self._hosts.get(name)
             return Answer(addresses=found) if found is not None else None
 
-    def _stale(self, question: Question) -> Answer | None:
+    def _stale(self, question: Question) -> _Known | None:
         cached = self._cache.get(question)
-        if cached is None or cached.answer == NOTHING or self._loop.time() > cached.until + STALE:
+        if cached is None or cached.answer == NOTHING or self._loop.time() > cached.stale_until:
             return None
-        return cached.answer
+        return cached
 
     # what does ------------------------------------------------------------------------------------
     async def _look_up(self, question: Question) -> None:
@@ -204,29 +205,31 @@ class Resolver:
         if answer == NOTHING:
             self._counters.lookups_failed += 1
             if found.fault:
-                log.warning(
+                self._complaints.tell(
                     "lookup_failed",
                     kind=question.kind.name,
                     name=question.name,
                     reason=found.fault,
                     stale=stale is not None,
                 )
+        until = self._loop.time() + keep
+        known = _Known(answer, until, until + STALE)
         if found.fault and answer == NOTHING and stale is not None:
             self._counters.lookups_stale += 1
-            answer, keep = stale, STALE_KEPT
-        self._remember(question, answer, keep)
+            known = replace(stale, until=self._loop.time() + STALE_KEPT)
+        self._remember(question, known)
         domain = _domain(question)
         self._domains[domain] -= 1
         if not self._domains[domain]:
             del self._domains[domain]
         for answered in self._waiting.pop(question, ()):
-            answered(answer)
+            answered(known.answer)
 
-    def _remember(self, question: Question, answer: Answer, keep: float) -> None:
+    def _remember(self, question: Question, known: _Known) -> None:
         self._cache.pop(question, None)  # the newest is the last
         if len(self._cache) >= CACHED:
             del self._cache[next(iter(self._cache))]
-        self._cache[question] = _Known(answer, self._loop.time() + keep)
+        self._cache[question] = known
 
     async def _every_type(self, question: Question, deadline: float) -> _Found:
         """Ask for all types at once; a second answer may be waited for only shortly."""
@@ -247,9 +250,10 @@ class Resolver:
         answers = [task.result() for task in asked if not task.cancelled()]
         records = [record for found in answers for record in found.records]
         keep = min(found.keep for found in answers if found.records or not records)
-        if len(answers) < len(asked):
+        fault = next((each.fault for each in answers if each.fault), "")
+        if fault or len(answers) < len(asked):  # a family is missing
             keep = min(keep, NEGATIVE_LONGEST)
-        return _Found(records, keep, next((each.fault for each in answers if each.fault), ""))
+        return _Found(records, keep, fault)
 
     async def _ask(self, name: str, kind: dns.rdatatype.RdataType, deadline: float) -> _Found:
         """One type. Never raises: an error is an empty answer, kept for a while."""

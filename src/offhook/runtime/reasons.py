@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 
@@ -19,6 +20,8 @@ def reason(error: Exception) -> str:
         return f"TLS failed: {problem.lower().replace('_', ' ')}"
     if isinstance(error, OSError) and error.errno:
         text = os.strerror(error.errno)  # asyncio writes its own text into `strerror`
+    elif isinstance(error, ConnectionResetError):
+        text = os.strerror(errno.ECONNRESET)  # both loops raise it bare at the end of a handshake
     else:
         text = str(error) or type(error).__name__
     return text[:1].lower() + text[1:]

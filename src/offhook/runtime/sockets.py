@@ -211,8 +211,14 @@ class SocketNetwork:
     def _web_streams(self) -> Callable[[], Stream]:
         from offhook.runtime.websocket import WebSocketStream  # noqa: PLC0415 - 60 ms, which most need not pay
 
-        sink, _, _ = self._attached()
-        return lambda: WebSocketStream(sink, self._limits, self.counters, self._origins)
+        sink, connections, _ = self._attached()
+        return lambda: WebSocketStream(
+            sink,
+            self._limits,
+            self.counters,
+            origins=self._origins,
+            complaints=connections.complaints,
+        )
 
     def _datagram_flow(self, request: Open) -> Flow:
         host = request.destination[0]

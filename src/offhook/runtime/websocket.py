@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 
-import structlog
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from offhook.message.limits import BODY, STREAM_HEAD
+from offhook.runtime.complaints import Complaints
 from offhook.runtime.counters import Counters
 from offhook.runtime.limits import Limits
 from offhook.runtime.network import Sink
@@ -30,8 +30,6 @@ MESSAGE = STREAM_HEAD + len(b"\r\n\r\n") + BODY  # octets of a message: as on an
 HEAD_END = b"\r\n\r\n"
 LONGEST_REASON = 123  # octets of a close frame's reason (RFC 6455 5.5)
 
-log = structlog.get_logger()
-
 
 class WebSocketStream(Stream):
     """`flow` is None until the handshake is done. `_protocol` is there from then on: it begins with
@@ -41,6 +39,7 @@ class WebSocketStream(Stream):
     __slots__ = (
         "_begun",
         "_binary",
+        "_complaints",
         "_deadline",
         "_head",
         "_message",
@@ -50,9 +49,18 @@ class WebSocketStream(Stream):
     )
     _protocol: ServerProtocol
 
-    def __init__(self, sink: Sink, limits: Limits, counters: Counters, origins: Origins) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        limits: Limits,
+        counters: Counters,
+        *,
+        origins: Origins,
+        complaints: Complaints,
+    ) -> None:
         super().__init__(sink, limits, counters)
         self._origins = origins
+        self._complaints = complaints
         self._head = bytearray()
         self._deadline: asyncio.TimerHandle | None = None
         self._message: bytearray | None = None  # fragments of one that has not ended
@@ -93,6 +101,8 @@ class WebSocketStream(Stream):
         if self.flow is None:
             self.transport.close()
             return
+        if self._protocol.state is not State.OPEN:
+            return  # the peer closes too: `_frames` answers it once its last messages are taken
         self._protocol.send_close(CloseCode.GOING_AWAY, why[:LONGEST_REASON])
         self._write()
 
@@ -159,16 +169,11 @@ class WebSocketStream(Stream):
     def _refuse(self, refusal: Refusal) -> None:
         counters, transport = self._counters, self.transport
         setattr(counters, refusal.counter, getattr(counters, refusal.counter) + 1)
+        what = {"source": self.host, "reason": refusal.why}
         if refusal.origin:
-            log.warning(
-                "websocket_refused",
-                source=self.host,
-                reason=refusal.why,
-                origin=refusal.origin,
-                advice="add it to websocket.origins if it is yours",
-            )
-        else:
-            log.info("websocket_refused", source=self.host, reason=refusal.why)
+            what["origin"] = refusal.origin
+            what["advice"] = "add it to websocket.origins if it is yours"
+        self._complaints.tell("websocket_refused", **what)
         self._disarm()
         self._finish(refusal.why)
         if transport is not None:
@@ -231,7 +236,7 @@ class WebSocketStream(Stream):
         else:
             counters.websocket_violations += 1
             why = f"WebSocket rule broken: {sent.reason}"
-        log.info("websocket_closed", source=self.host, code=int(sent.code), reason=why)
+        self._complaints.tell("websocket_closed", source=self.host, code=int(sent.code), reason=why)
         self._finish(why)
 
     def _write(self) -> None:

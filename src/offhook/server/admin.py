@@ -108,14 +108,15 @@ class Admin:
                 answer = await self._read_and_answer(reader)
             async with asyncio.timeout(WRITE_SECONDS):
                 writer.write(answer)
-                await writer.drain()
+                writer.close()
+                await writer.wait_closed()  # all has left
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # the client went away, or is too slow
         except Exception:  # a fault of ours must not take the listener down
             log.exception("admin_failed")
         finally:
             self._connections.discard(writer)
-            writer.close()
+            writer.transport.abort()  # else what a client does not read would stay for good
 
     async def _read_and_answer(self, reader: asyncio.StreamReader) -> bytes:
         try:

@@ -100,8 +100,10 @@ class Control:
         try:
             while await self._exchange(reader, writer):
                 pass
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass  # the asker went away, or stopped reading
+        except (OSError, TimeoutError):
+            writer.transport.abort()  # the asker went away, or stopped reading
+        except asyncio.IncompleteReadError:
+            pass  # it has asked all
         except asyncio.LimitOverrunError:
             log.warning("control_question_too_long", limit=LONGEST_QUESTION)
         finally:

@@ -12,8 +12,9 @@ LONGEST_NAME = 255  # characters of a user or realm: a host name has no more (RF
 
 def possible(user: str, realm: str) -> bool:
     """False for names that no account can have: too long, or octets that are no text. They need not
-    be looked up."""
-    if len(user) > LONGEST_NAME or len(realm) > LONGEST_NAME:
+    be looked up, and must not: PostgreSQL refuses a question with a NUL in it, and with it all who
+    are asked for together."""
+    if len(user) > LONGEST_NAME or len(realm) > LONGEST_NAME or "\0" in user or "\0" in realm:
         return False
     if user.isascii() and realm.isascii():
         return True

@@ -83,17 +83,13 @@ class Owner:
         """Become the owner. Raises StartError that names the present one, or what the driver
         raises."""
         connection = self._connection = await self._connect()
-        loop = asyncio.get_running_loop()
-        end = loop.time() + PATIENCE
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *LOCK):
-            if loop.time() > end:
-                raise StartError(await self._refusal(connection))
-            await asyncio.sleep(STEP)
-        await connection.execute(
-            "INSERT INTO settings (name, value) VALUES ('owner', $1)"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            self._attempted.encode(),
-        )
+        async with asyncio.timeout(PATIENCE + QUESTION):
+            await self._lock(connection)
+            await connection.execute(
+                "INSERT INTO settings (name, value) VALUES ('owner', $1)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                self._attempted.encode(),
+            )
 
     async def keep(self) -> bool:
         """Once in a while: see that the lock is still held, and take it again if its connection
@@ -134,6 +130,14 @@ class Owner:
         if connection is not None:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await connection.close()
+
+    async def _lock(self, connection: asyncpg.Connection) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *LOCK):
+            if loop.time() > end:
+                raise StartError(await self._refusal(connection))
+            await asyncio.sleep(STEP)
 
     async def _hold(self) -> bool:
         if self._connection is not None and not self._connection.is_closed():

@@ -65,11 +65,11 @@ class WriteBehind:
         self.flush_seconds = 0.0  # of all flushes together
         self.refused = 0  # rows that the database does not take
         self._database = database
-        self._under_way = 0  # AoRs of the transaction that runs
         self._memory = memory
         self._interval = interval
         self._monotonic = monotonic
         self._dirty: dict[str, int] = {}  # AoR -> how many rows it may have in the database
+        self._under_way: dict[str, int] = {}  # the same, of the transaction that runs
         self._complained = -COMPLAIN_EVERY
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -78,7 +78,7 @@ class WriteBehind:
     @property
     def pending(self) -> int:
         """How many AoRs have changes that are not in the database."""
-        return len(self._dirty) + self._under_way
+        return len(self._dirty) + sum([aor not in self._dirty for aor in self._under_way])
 
     async def load(self, unix: float) -> None:
         """Fill the memory with what is stored; rows of bindings that ended at or before `unix` are
@@ -111,7 +111,7 @@ class WriteBehind:
         await asyncio.wait({self._task}, timeout=CLOSE_DEADLINE)
         if not self._task.done():
             # not cancelled: SQLite cannot be interrupted, and what it still writes is right
-            log.error("storage.close_gave_up", pending=len(self._dirty), fault=self.fault)
+            log.error("storage.close_gave_up", pending=self.pending, fault=self.fault)
         elif self._dirty:
             log.error("storage.bindings_lost", pending=len(self._dirty), fault=self.fault)
 
@@ -122,7 +122,7 @@ class WriteBehind:
             last = len(batch) == len(self._dirty)
             for aor in batch:
                 del self._dirty[aor]
-            self._under_way = len(batch)
+            self._under_way = batch
             started = self._monotonic()
             self.flushes += 1
             try:
@@ -136,7 +136,7 @@ class WriteBehind:
                 self._failed(str(error) or type(error).__name__)
                 return False
             finally:
-                self._under_way = 0
+                self._under_way = {}
                 self.flush_seconds += self._monotonic() - started
             self.fault = ""
             if last:  # what changed meanwhile waits for the next time

@@ -14,12 +14,16 @@ import socket
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 OUTPUT_LINES = 20_000  # lines kept a program; a phone with traces on prints some hundreds a call
+PORTS_KEPT = 1_000  # of the 3,000 that `free_port` chooses from
 TAIL_LINES = 60  # lines of each program shown with a failure
+
+_given: deque[int] = deque(maxlen=PORTS_KEPT)
 
 
 class ProgramError(AssertionError):
@@ -189,10 +193,12 @@ def free_port() -> int:
     """A port of the loopback address that is free for UDP and for TCP at this moment.
 
     Chosen at random below the system's range for outgoing connections, so that no client takes it
-    meanwhile.
+    meanwhile; and none of the last ones, which those who asked may not have bound yet.
     """
     for _ in range(200):
         port = random.randrange(10_000, 16_000, 2)
+        if port in _given:
+            continue
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
@@ -203,6 +209,7 @@ def free_port() -> int:
                 stream.bind((LOOPBACK, port))
             except OSError:
                 continue
+            _given.append(port)
             return port
     raise AssertionError("no port is free for both UDP and TCP")
 

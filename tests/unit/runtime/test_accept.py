@@ -15,6 +15,7 @@ from offhook.runtime import accept
 from offhook.runtime.connections import Connections
 from offhook.runtime.counters import Counters
 from offhook.runtime.limits import Limits
+from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.transport.flow import Listener
 from tests.interop.harness.certificates import Certificate
@@ -143,5 +144,32 @@ def test_stopping_ends_handshakes_in_progress(run: Story, certificate: Certifica
                 await asyncio.sleep(0)
             stalled.settimeout(2)
             await asyncio.to_thread(everything, stalled)
+
+    run(story())
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_stopping_lets_go_of_what_was_just_accepted(
+    run: Story, certificate: Certificate, encrypted: bool, turns: int
+) -> None:
+    async def story() -> None:
+        bound = socket.create_server(("127.0.0.1", 0))
+        bound.setblocking(False)
+        book = Connections(Recorder(), Limits(connections=1), Counters())
+        place = Listener("internal", "TCP", *bound.getsockname())
+        tls = Tls(files(certificate)) if encrypted else None
+        acceptor = accept.Acceptor(bound, place, book, tls=tls)
+        with socket.create_connection(bound.getsockname()) as peer:
+            acceptor._acceptable()
+            assert not book.admit("127.0.0.2")
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await acceptor.close()
+            async with asyncio.timeout(1.0):
+                await book.close()
+            peer.settimeout(2)
+            assert await asyncio.to_thread(peer.recv, 1) == b""
+            assert book.admit("127.0.0.2")
 
     run(story())

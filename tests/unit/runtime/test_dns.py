@@ -45,11 +45,12 @@ SERVERS = Answer(srv=(Srv(1, 2, 5070, "sip1.both.example"), Srv(2, 0, 5060, ""))
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers from `zone`; keeps quiet for the names and types in `mute`."""
+    """Answers from `zone`; keeps quiet for the names and types in `mute`, fails for `broken`."""
 
     def __init__(self, zone: Zone, mute: Sequence[str]) -> None:
         self.zone = zone
         self.mute = mute
+        self.broken: Sequence[str] = []
         self.asked: list[str] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,7 +69,7 @@ class NameServer(asyncio.DatagramProtocol):
         self.transport.sendto(response.to_wire(), address)
 
     def _fill(self, response: dns.message.Message, name: str, kind: str) -> None:
-        if name.startswith("broken."):
+        if name.startswith("broken.") or f"{kind} {name}" in self.broken:
             response.set_rcode(dns.rcode.SERVFAIL)
             return
         alias = self.zone.get((name, "CNAME"))
@@ -254,6 +255,27 @@ def test_an_old_answer_stands_in_for_a_silent_server(
     run(story())
 
 
+def test_an_old_answer_does_not_stand_in_for_ever(
+    run: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "SHORTEST", 0.0)
+    monkeypatch.setattr(subject, "STALE", 0.3)
+    monkeypatch.setattr(subject, "STALE_PATIENCE", 0.05)
+    monkeypatch.setattr(subject, "STALE_KEPT", 0.01)
+
+    async def story() -> None:
+        async with resolver(deadline=0.1) as (made, server, _):
+            loop = asyncio.get_running_loop()
+            assert await ask(made, "four.example") == ("192.0.2.4",)
+            server.mute = ["four.example."]
+            began = loop.time()
+            while await ask(made, "four.example"):
+                assert loop.time() - began < 1.0
+                await asyncio.sleep(0.02)
+
+    run(story())
+
+
 def test_one_dead_domain_leaves_room_for_others(
     run: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,6 +348,23 @@ def test_one_silent_family_does_not_hold_the_other(
             began = asyncio.get_running_loop().time()
             assert set(await ask(made, "both.example")) == {"192.0.2.1", "192.0.2.2"}
             assert asyncio.get_running_loop().time() - began < 0.4
+
+    run(story())
+
+
+def test_what_only_one_family_answered_is_not_kept_long(
+    run: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a name server that stumbles once hides the addresses of a family for hours."""
+    monkeypatch.setattr(subject, "NEGATIVE_LONGEST", 0.0)
+    monkeypatch.setattr(subject, "SHORTEST", 0.0)
+
+    async def story() -> None:
+        async with resolver() as (made, server, _):
+            server.broken = ["A both.example."]
+            assert await ask(made, "both.example") == ("2001:db8::1",)
+            server.broken = []
+            assert len(await ask(made, "both.example")) == 3
 
     run(story())
 

@@ -19,6 +19,7 @@ from offhook.runtime.reasons import reason
         ),
         (OSError("no connection within 4 s"), "no connection within 4 s"),
         (TimeoutError(), "TimeoutError"),
+        (ConnectionResetError(), "connection reset by peer"),
         (ValueError("Odd"), "odd"),
         (
             ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"),

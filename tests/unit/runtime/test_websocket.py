@@ -217,6 +217,16 @@ def test_a_peer_that_closes_is_answered_and_gone(run: Story) -> None:
     run(story())
 
 
+def test_a_message_may_lead_to_the_close_while_the_peers_own_waits_behind_it(run: Story) -> None:
+    async def story() -> None:
+        async with serving() as server, joined(server) as (client, flow):
+            server.sink.answer = lambda flow, _: server.sockets.close(flow)
+            client.write(b"\x81\x82\0\0\0\0hi\x88\x80mask")
+            await server.sink.until(lambda: flow in server.sink.lost)
+
+    run(story())
+
+
 def test_a_peer_that_vanishes_is_gone_at_once(run: Story) -> None:
     async def story() -> None:
         async with serving() as server, joined(server) as (client, flow):

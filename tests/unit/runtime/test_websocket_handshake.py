@@ -77,6 +77,23 @@ def test_pages_need_an_origin_that_is_allowed(run: Story, origin: str, status: i
     run(story())
 
 
+def test_refusals_do_not_fill_the_log(run: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offhook.runtime.complaints.BURST", 2)
+
+    async def story() -> None:
+        async with serving() as server:
+            with capture_logs() as logs:
+                for _ in range(5):
+                    async with connected(server.address) as client:
+                        assert (
+                            await client.shake(origin="https://evil.example")
+                        ).status_code == 403
+            assert len(logs) == 2
+            assert server.sockets.counters.websocket_origin_refused == 5
+
+    run(story())
+
+
 REFUSED = {
     "plain HTTP": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 426, "plain HTTP"),
     "a post": (HEAD.replace(b"GET", b"POST"), 405, "POST"),

@@ -10,6 +10,7 @@ from typing import cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offhook.runtime.complaints import Complaints
 from offhook.runtime.counters import Counters
 from offhook.runtime.limits import Limits
 from offhook.runtime.origins import Origins
@@ -59,7 +60,13 @@ class Meeting:
         self.sink = Recorder()
         self.transport = Transport()
         self.ends = 0
-        self.stream = WebSocketStream(self.sink, Limits(), Counters(), Origins())
+        self.stream = WebSocketStream(
+            self.sink,
+            Limits(),
+            Counters(),
+            origins=Origins(),
+            complaints=Complaints(asyncio.get_running_loop().time),
+        )
         self.stream.watch(self._stood, self._lost)
         self.stream.connection_made(cast("asyncio.Transport", self.transport))
 

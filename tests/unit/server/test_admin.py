@@ -153,6 +153,26 @@ async def test_a_slow_client_is_closed(address: Address, monkeypatch: pytest.Mon
     assert await get(address, b"GET /heal") == (b"", b"")
 
 
+async def test_a_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def huge() -> Reply:
+        return Reply(HTTPStatus.OK, bytes(20_000_000), "text/plain")
+
+    monkeypatch.setattr(module, "WRITE_SECONDS", 0.05)
+    admin = Admin(("127.0.0.1", 0), {"/huge": huge})
+    reader, writer = await asyncio.open_connection(*await admin.start(), limit=1024)
+    writer.write(b"GET /huge HTTP/1.1\r\n\r\n")
+    await asyncio.sleep(0.3)
+    got = 0
+    with suppress(ConnectionError):
+        while data := await reader.read(1_000_000):
+            got += len(data)
+    assert got < 20_000_000
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+    await admin.stop()
+
+
 async def test_connections_are_limited(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_CONNECTIONS", 0)
     with suppress(ConnectionError):

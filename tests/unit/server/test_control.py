@@ -140,6 +140,24 @@ async def test_a_line_without_end_closes_the_connection(tmp_path: Path) -> None:
     assert (await ask(tmp_path / "s", question("help")))["ok"] is True
 
 
+async def test_an_asker_that_does_not_read_is_cut_off(
+    control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.05)
+    control.register("much", "", lambda _: "x" * 5_000_000)
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"), limit=1024)
+    writer.write(question("much"))
+    await asyncio.sleep(0.3)
+    got = 0
+    with suppress(ConnectionError):
+        while data := await reader.read(1_000_000):
+            got += len(data)
+    assert got < 5_000_000
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 @pytest.mark.usefixtures("control")
 async def test_connections_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_CONNECTIONS", 1)

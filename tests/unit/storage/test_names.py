@@ -18,6 +18,8 @@ from offhook.storage.names import LONGEST_NAME, possible, refuse_unstorable
         ("a", "r" * (LONGEST_NAME + 1), False),
         ("\udcff", "r", False),
         ("a", "\udcff", False),
+        ("a\0b", "r", False),
+        ("a", "r\0", False),
     ],
 )
 def test_a_name_is_text_of_a_sane_length(user: str, realm: str, can: bool) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from offhook.storage.owner import Tenure
+from offhook.storage import owner as subject
+from offhook.storage.owner import Owner, Tenure
 
 
 def test_a_tenure_comes_back_from_its_row() -> None:
@@ -17,3 +20,24 @@ def test_a_row_of_an_unknown_form_is_nobodys(value: bytes) -> None:
     found = Tenure.decode(value)
     assert found.token != "0a1b"
     assert found.count in (0, 1)
+
+
+class Frozen:
+    """A connection to a server that stands still."""
+
+    async def fetchval(self, *_: object) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+
+async def test_a_server_that_stands_still_keeps_nobody_from_giving_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def connect() -> Frozen:
+        return Frozen()
+
+    monkeypatch.setattr(subject, "PATIENCE", 0.0)
+    monkeypatch.setattr(subject, "QUESTION", 0.02)
+    async with asyncio.timeout(1.0):
+        with pytest.raises(TimeoutError):
+            await Owner("db", connect).take()

@@ -201,6 +201,36 @@ async def test_an_end_that_hangs_is_given_up(
     go_on.set()
 
 
+async def test_what_is_being_written_is_pending_once_and_told_at_the_end(
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    written = WriteBehind._store
+
+    async def slow(writer: WriteBehind, batch: dict[str, int]) -> None:
+        begun.set()
+        await go_on.wait()
+        await written(writer, batch)
+
+    monkeypatch.setattr(WriteBehind, "_store", slow)
+    monkeypatch.setattr("offhook.storage.write_behind.CLOSE_DEADLINE", 0.0)
+    memory = MemoryBindings()
+    writer = WriteBehind(database, memory, interval=0.0, monotonic=Clock())
+    put(memory, BINDING)
+    writer.start()
+    await begun.wait()
+    assert writer.pending == 1
+    with capture_logs() as logs:
+        await writer.close()
+    assert [(each["event"], each["pending"]) for each in logs] == [("storage.close_gave_up", 1)]
+    put(memory, replace(BINDING, contact="sip:a@2"))  # changed meanwhile: still one
+    assert writer.pending == 1
+    go_on.set()
+    while writer.pending:  # noqa: ASYNC110 - the writer has nobody to tell
+        await asyncio.sleep(0.001)
+    assert await stored(database) == ["sip:a@2"]
+
+
 async def test_an_end_before_the_start_is_quiet(database: SqliteDatabase) -> None:
     await WriteBehind(database, MemoryBindings(), monotonic=Clock()).close()
 
