@@ -31,7 +31,7 @@ def own_address(serving: Serving, registration: Registration) -> bool:
     place = aor[aor.find("@") :]
     for contact in registration.contacts:
         uri = contact.uri
-        if place in uri and contact.expires and serving.aor_of(uri) == aor:
+        if place in uri.lower() and contact.expires and serving.aor_of(uri) == aor:
             return True
         if contact.instance and uri[:3].lower() != "sip":
             return True
