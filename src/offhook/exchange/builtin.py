@@ -140,9 +140,11 @@ def _reached_by_flow(serving: Serving, request: Request) -> bool:
     if flow.reliable and contact_host().endswith(".invalid"):
         return True  # RFC 7118 B.1: it has no address to tell
     relayed = is_relayed(request.message)
+    if not behind_translation(incoming.core, flow, contact_host, relayed=relayed):
+        return False
     if not relayed and halfway_rewritten(incoming.core, flow, contact_host):
         serving.rewritten.tell(flow.remote[0], request.call_id)
-    return behind_translation(incoming.core, flow, contact_host, relayed=relayed)
+    return True
 
 
 def options(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
