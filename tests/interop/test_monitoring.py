@@ -51,7 +51,7 @@ def test_promtool_finds_no_fault_in_the_page(exchange: Exchange, tmp_path: Path)
     assert exchange.offhook("ping", exchange.endpoint.uri("udp")).returncode == 0
     page = exchange.metrics()
     assert 'offhook_core_rcv_requests_total{method="OPTIONS"' in page
-    assert 'offhook_tls_certificate_not_after_seconds{certificate="' in page
+    assert 'offhook_tls_certificate_expiry_seconds{certificate="' in page
     done = run(["promtool", "check", "metrics"], folder=tmp_path, timeout=20, stdin=page)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -32,7 +32,7 @@ def ctl(
     """Ask a running server, or tell it something.
 
     status, registrations [AOR], unregister AOR, transactions, connections, certificates, reload,
-    log-level [LEVEL], drain
+    bans [forgive ADDRESS], log-level [LEVEL], drain
     """
     socket = configuration(config).admin.socket
     show(ask(socket, noun, words or ()), as_json=json)

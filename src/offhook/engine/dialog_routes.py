@@ -78,6 +78,7 @@ class DialogRoutes:
         if (
             place in self._our_places
             and user[:4] == "sip:"
+            and not is_path_token(user[4:])
             and message.only("route") == f"<{core.route}>"
         ):
             incoming.drop_routes = 1  # one Route, spelled as we do: no need to take it apart

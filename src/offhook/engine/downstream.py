@@ -50,10 +50,23 @@ class DownstreamSide:
 
     def open(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find a flow to a literal address."""
+        if self._lends_gateway(branch, hop):
+            branch.end(403, None, now)
+            return
         if branch.tries:
             self._parts.counters.failovers += 1
         local = branch.target.local
         self._parts.ways.reach(branch, self._profile(branch), hop, now, local=local)
+
+    def _lends_gateway(self, branch: Branch, hop: NextHop) -> bool:
+        """True if a request for a registered phone would go to a guarded host, because of the name
+        in its Contact or of a Route of the caller's: neither may call at its owner's expense."""
+        guarded, target = self._parts.settings.guarded, branch.target
+        if guarded is None or not target.aor or target.path:
+            return False
+        if branch.hops is None and not branch.fork.next_route:
+            return False  # an address in a Contact was looked at when it was registered
+        return guarded(hop.host, hop.port) or guarded(hop.server_name, hop.port)
 
     def resolve(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find out what a name leads to."""

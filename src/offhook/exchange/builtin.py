@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Sequence
 
 from offhook.engine.incoming import OwnReply
 from offhook.errors import PeerError
-from offhook.exchange.contact_policy import forbidden_contact, own_address
+from offhook.exchange.contact_policy import forbidden_contact, forbidden_path, own_address
 from offhook.exchange.kept_flows import keep_flow
 from offhook.exchange.location import lookup_now, phones_of
 from offhook.exchange.redirects import followed
@@ -82,6 +82,8 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
         return OwnReply(400, "SIPS Contact Needs SIPS Everywhere")
     if forbidden_contact(serving, registration.contacts) or own_address(serving, registration):
         return OwnReply(403, "Contact Not Allowed")
+    if forbidden_path(serving, request, registration.path):
+        return OwnReply(403, "Path Not Allowed")
     store = serving.immediate
     if store is not None:
         update = store.update_now(aor, _Change(registration, serving.clock.unix()))
@@ -140,9 +142,11 @@ def _reached_by_flow(serving: Serving, request: Request) -> bool:
     if flow.reliable and contact_host().endswith(".invalid"):
         return True  # RFC 7118 B.1: it has no address to tell
     relayed = is_relayed(request.message)
+    if not behind_translation(incoming.core, flow, contact_host, relayed=relayed):
+        return False
     if not relayed and halfway_rewritten(incoming.core, flow, contact_host):
         serving.rewritten.tell(flow.remote[0], request.call_id)
-    return behind_translation(incoming.core, flow, contact_host, relayed=relayed)
+    return True
 
 
 def options(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:

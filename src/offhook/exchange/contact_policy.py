@@ -1,20 +1,24 @@
 """Contacts that would lend a user what only routing may give.
 
-A Contact at a gateway turns every call to that user into a call through it (toll fraud), and one
-that is the user's own address every call into a loop, so both are refused at registration.
+A Contact at a gateway, or a Path by way of one, turns every call to that user into a call through
+it (toll fraud), and a Contact that is the user's own address every call into a loop, so they are
+refused at registration. A name that leads to a gateway's address is seen when it is looked up: the
+engine sends nothing there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from offhook.errors import UriError
 from offhook.exchange.gateway_guard import leads_to_gateway, port_of
+from offhook.exchange.request import Request
 from offhook.exchange.serving import Serving
 from offhook.message.uri import parse_uri
 from offhook.registrar.registration import ContactRequest, Registration
+from offhook.transport.route_set import bare_uri
 
-__all__ = ["forbidden_contact", "own_address"]
+__all__ = ["forbidden_contact", "forbidden_path", "own_address"]
 
 
 def forbidden_contact(serving: Serving, contacts: Iterable[ContactRequest]) -> bool:
@@ -24,6 +28,14 @@ def forbidden_contact(serving: Serving, contacts: Iterable[ContactRequest]) -> b
     return any(_leads_to_gateway(serving, contact.uri) for contact in contacts)
 
 
+def forbidden_path(serving: Serving, request: Request, path: Sequence[str]) -> bool:
+    """True if calls would go to a gateway first, unless it is that gateway which passed the
+    REGISTER on."""
+    if not path or not serving.gateways or request.gateway is not None:
+        return False
+    return _leads_to_gateway(serving, bare_uri(path[0]))
+
+
 def own_address(serving: Serving, registration: Registration) -> bool:
     """True if one of the contacts is the AoR itself or a GRUU of it, which would be a loop, or
     names a phone by something else than a SIP URI (RFC 5627 5.1)."""
@@ -31,7 +43,7 @@ def own_address(serving: Serving, registration: Registration) -> bool:
     place = aor[aor.find("@") :]
     for contact in registration.contacts:
         uri = contact.uri
-        if place in uri and contact.expires and serving.aor_of(uri) == aor:
+        if place in uri.lower() and contact.expires and serving.aor_of(uri) == aor:
             return True
         if contact.instance and uri[:3].lower() != "sip":
             return True

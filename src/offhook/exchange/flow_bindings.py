@@ -17,7 +17,9 @@ from offhook.storage.protocols import ImmediateBindingStore
 
 __all__ = ["FlowBindings"]
 
-REMEMBERED = 50_000  # connections that have ended: 20 MB; the oldest are forgotten first
+# phones of connections that they have left: 20 MB; the oldest are forgotten first
+REMEMBERED = 50_000
+TENANTS = 1000  # of one connection, all of which may be looked through for one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class FlowBindings:
         self._aors: dict[str, set[str]] = {}  # by flow name
         # by name of a flow that has lost its bindings
         self._former: dict[str, dict[_Tenant, None]] = {}
+        self._remembered = 0  # tenants of all of them
         store.watch(self._changed)
 
     def lost(self, flow: str) -> int:
@@ -101,9 +104,20 @@ class FlowBindings:
     def _remember(self, binding: Binding) -> None:
         tenant = _Tenant(binding.aor, binding.contact, binding.instance, binding.call_id)
         tenants = self._former.setdefault(binding.flow, {})
-        tenants[tenant] = None
-        if len(self._former) > REMEMBERED:
-            del self._former[next(iter(self._former))]
+        if tenant not in tenants:
+            tenants[tenant] = None
+            self._remembered += 1
+            if len(tenants) > TENANTS:
+                self._forget_oldest(binding.flow)
+            elif self._remembered > REMEMBERED:
+                self._forget_oldest(next(iter(self._former)))
+
+    def _forget_oldest(self, flow: str) -> None:
+        tenants = self._former[flow]
+        del tenants[next(iter(tenants))]
+        self._remembered -= 1
+        if not tenants:
+            del self._former[flow]
 
 
 class _Without:
@@ -143,6 +157,10 @@ def _bound(binding: Binding) -> bool:
 def _replaced(binding: Binding, after: Sequence[Binding]) -> bool:
     """True if the phone has the same flow (RFC 5626 6: instance and reg-id) over another connection
     now."""
-    return binding.reg_id > 0 and any(
-        each.instance == binding.instance and each.reg_id == binding.reg_id for each in after
+    return (
+        bool(binding.instance)
+        and binding.reg_id > 0
+        and any(
+            each.instance == binding.instance and each.reg_id == binding.reg_id for each in after
+        )
     )

@@ -173,9 +173,10 @@ class KeepAlive:
     # the dead ------------------------------------------------------------------------------------
     def _give_up(self, contact: Contact) -> None:
         if self._serving.immediate is not None:
-            removed = self._serving.immediate.update_now(
-                contact.binding.aor, _Without(contact.binding)
-            )
+            with because("deactivated"):
+                removed = self._serving.immediate.update_now(
+                    contact.binding.aor, _Without(contact.binding)
+                )
             self._dropped(contact, removed)
             return
         task = self._loop.create_task(self._remove(contact))

@@ -20,6 +20,7 @@ from offhook.exchange.serving import Serving
 from offhook.exchange.targets import TargetLike, make_target
 from offhook.message.uri import Uri, parse_uri
 from offhook.proxy.target import Redirects, Target
+from offhook.transport.secure import is_sips
 
 __all__ = ["Redirect", "followed"]
 
@@ -77,9 +78,12 @@ class _Follow:
         return (make_target(contact, contact, self._serving),)
 
     def _phones(self, contact: str) -> Sequence[Target] | None:
-        """The phones of a user of ours, None if the URI names none."""
-        aor = self._serving.aor_of(contact)
-        return (lookup_now(self._serving, aor) or ()) if aor else None
+        """The phones of a user of ours, the one of a GRUU, None if the URI names none."""
+        serving = self._serving
+        aor = serving.aor_of(contact)
+        if not aor:
+            return None
+        return lookup_now(serving, aor, serving.gruu_of(contact), secure=is_sips(contact)) or ()
 
     def _guarded(self, contact: str) -> bool:
         """True if this address is a gateway's."""

@@ -1,8 +1,8 @@
 """What happens to registrations, told to the hooks of a program.
 
-A binding is known by its Contact and its instance: a phone that comes back with another Contact is
-one removed and one added. Costs nothing where no hook is declared. Hooks come after the fact and
-cannot change it; what they raise is logged.
+A binding is known by its Contact, its instance and its reg-id: a phone that comes back with another
+Contact is one removed and one added. Costs nothing where no hook is declared. Hooks come after the
+fact and cannot change it; what they raise is logged.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ class RegistrationEvents:
     def _news(
         self, aor: str, before: Sequence[Binding], after: Sequence[Binding]
     ) -> RegistrationNews:
+        for binding in before:  # also what was bound before this server started
+            self._since.setdefault(contact_id(binding), binding.registered)
         told = news(
             aor,
             before,
@@ -89,7 +91,7 @@ class RegistrationEvents:
         for contact in told.contacts:
             if contact.state == "terminated":
                 self._since.pop(contact.id, None)
-        for binding in (*before, *after):
+        for binding in after:
             self._since.setdefault(contact_id(binding), binding.registered)
         return told
 

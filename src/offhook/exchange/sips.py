@@ -39,11 +39,11 @@ def not_allowed(host: str) -> OwnReply:
 def mixed_schemes(message: Message, registration: Registration) -> bool:
     """True for a REGISTER that would bind a sips Contact by an insecure way: its Request-URI, all
     of its Contacts and its Path must be sips too (RFC 5630 5.2)."""
-    contacts = [is_sips(contact.uri) for contact in registration.contacts if contact.expires]
-    if not any(contacts):
+    contacts = [contact.uri for contact in registration.contacts if contact.expires]
+    if not any(map(is_sips, contacts)):
         return False
-    path = [is_sips(bare_uri(value)) for value in registration.path]
-    return not (is_sips(message.uri) and all(contacts) and all(path))
+    path = map(bare_uri, registration.path)
+    return not (is_sips(message.uri) and all(map(is_sips, contacts)) and all(map(is_sips, path)))
 
 
 def gateway_uri(own: Uri, *, secure: bool) -> Uri:

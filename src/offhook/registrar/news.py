@@ -87,10 +87,10 @@ def changes(
     before: Sequence[Binding], after: Sequence[Binding], unix: float
 ) -> Iterator[tuple[str, Binding]]:
     """What happened to each contact: "created", "refreshed", "shortened", "expired" or "ended". A
-    contact is known by its URI and its instance; a phone that comes back with another one is one
-    ended and one created."""
-    old = {(binding.contact, binding.instance): binding for binding in before}
-    new = {(binding.contact, binding.instance): binding for binding in after}
+    contact is known by its URI, its instance and which of that phone's flows it is (RFC 5626); a
+    phone that comes back with another one is one ended and one created."""
+    old = {(each.contact, each.instance, each.reg_id): each for each in before}
+    new = {(each.contact, each.instance, each.reg_id): each for each in after}
     for key, binding in old.items():
         if key not in new:
             yield ("expired" if binding.expires <= unix else "ended"), binding
@@ -104,7 +104,8 @@ def changes(
 
 def contact_id(binding: Binding) -> str:
     """What names a contact in all reg-info documents about it."""
-    return _hash(f"{binding.aor}\0{binding.contact}\0{binding.instance}")
+    which = f"\0{binding.reg_id}" if binding.reg_id else ""
+    return _hash(f"{binding.aor}\0{binding.contact}\0{binding.instance}{which}")
 
 
 def _shortened(known: Binding, binding: Binding) -> bool:

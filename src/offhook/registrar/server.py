@@ -157,9 +157,9 @@ def _equal(one: str, other: str) -> bool:
     """Comparison by RFC 3261 19.1.4, where sip and sips are one: the later of both replaces the
     other (RFC 5630 5.1.1.1). Addresses that differ before their parameters are told apart
     without parsing."""
-    one, other = as_sip(one), as_sip(other)
     if one == other:
         return True
+    one, other = as_sip(one), as_sip(other)
     if "%" not in one and "%" not in other and "[" not in one and "[" not in other:
         here = one.partition(";")[0].partition("?")[0].lower()
         there = other.partition(";")[0].partition("?")[0].lower()

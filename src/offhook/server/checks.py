@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -124,13 +124,15 @@ def _stun(config: Config) -> Iterator[Fault]:
         elif config.stun.other_port == one.port:
             text = f"{one.port} is the port of stun.listen; choose another one"
             yield Fault(("stun", "other_port"), text, (key,))
-    for mine in listeners:
-        for other_key, sip in _listeners(config):
+    places: list[tuple[Key, Listener]] = [(key, mine) for mine in listeners]
+    if len(listeners) == 2:
+        other_key = ("stun", "other_port")
+        places += [(other_key, replace(mine, port=config.stun.other_port)) for mine in listeners]
+    for mine_key, mine in places:
+        for sip_key, sip in _listeners(config):
             if _clash(mine, sip):
-                text = (
-                    f"{listener_text(mine)} is taken by {'.'.join(other_key)}, which answers STUN"
-                )
-                yield Fault(key, text, (other_key,))
+                text = f"{listener_text(mine)} is taken by {'.'.join(sip_key)}, which answers STUN"
+                yield Fault(mine_key, text, (sip_key, key))
 
 
 def _shared_addresses(config: Config) -> Iterator[Fault]:
@@ -193,7 +195,7 @@ def _client_certificates(config: Config) -> Iterator[Fault]:
         if not (config.tls.ca or config.tls.client_ca):
             text = "needs tls.client_ca or tls.ca, the authorities whose certificates count"
             yield Fault(key, text, (("tls",),))
-        if not any(text.startswith(("tls:", "wss:")) for text in profile.listen):
+        if not any(parse_listener(name, text).transport in SECURE for text in profile.listen):
             text = "needs a tls: or wss: listener in this profile"
             yield Fault(key, text, (("profiles", name, "listen"),))
         if profile.client_certificate == "gateways" and not any(

@@ -10,14 +10,15 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from offhook.server.layers import Key, field_type
+from offhook.server.schema import written_name
 
 __all__ = ["describe", "dotted"]
 
-NOT_AVAILABLE = {
+NOT_HERE = {
     ("media",): "media relay is not available yet; remove the section",
     ("gateways", "*", "register"): "registering to a gateway is not available yet; remove the key",
     ("console",): "the console is not available yet; remove the section",
-    ("metrics",): "metrics are not available yet; remove the section",
+    ("metrics",): "metrics are a page of admin.listen; remove the section",
     ("log", "file"): "log files are not available yet; the log goes to standard error",
 }
 EXPECTED = {
@@ -36,7 +37,10 @@ def dotted(location: Iterable[str | int]) -> str:
     """A location as the user knows it: `profiles.internal.listen[1]`."""
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{written_name(part)}" if text else written_name(part)
     return text
 
 
@@ -58,7 +62,7 @@ def describe(error: ErrorDetails) -> str:
 
 
 def _unknown(location: Key) -> str:
-    for pattern, text in NOT_AVAILABLE.items():
+    for pattern, text in NOT_HERE.items():
         if len(pattern) == len(location) and all(
             p in ("*", n) for p, n in zip(pattern, location, strict=True)
         ):

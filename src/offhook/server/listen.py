@@ -47,7 +47,9 @@ def parse_listener(
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme in NOT_AVAILABLE and colon:
-        raise ValueError(f'"{text}": {scheme} listeners are not available; use udp, tcp or tls')
+        raise ValueError(
+            f'"{text}": {scheme} listeners are not available; use {", ".join(TRANSPORTS)}'
+        )
     if scheme not in TRANSPORTS or not colon:
         raise ValueError(
             f'"{text}" is not a listener; write udp:HOST:PORT, or tcp:, tls:, ws:, wss:'

@@ -91,10 +91,6 @@ def _transactions(measures: Measures) -> Iterable[Sample]:
     yield ("cancel",), counts.cancels
 
 
-def _certificates(measures: Measures) -> Iterable[Sample]:
-    return [((own.name,), own.expires) for own in measures.certificates]
-
-
 def _outcomes(measures: Measures) -> Iterable[Sample]:
     counters = measures.exchange
     for outcome in ("authenticated", "challenged", "stale", "wrong", "malformed", "foreign"):
@@ -401,12 +397,6 @@ GAUGES = (
         "core_draining",
         "1 while new requests are refused because the server is about to end.",
         _one(lambda measures: measures.engine.draining),
-    ),
-    Row(
-        "tls_certificate_not_after_seconds",
-        "When our certificate expires, Unix time.",
-        _certificates,
-        ("certificate",),
     ),
     Row(
         "tm_inuse_transactions",

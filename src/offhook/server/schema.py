@@ -7,6 +7,7 @@ come from to `layers`. The models are frozen.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
@@ -53,6 +54,7 @@ __all__ = [
     "Stun",
     "Tls",
     "Websocket",
+    "written_name",
 ]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -66,6 +68,7 @@ DIGESTS = ("MD5", "SHA-256", "SHA-512-256")
 QOPS = ("auth", "auth-int")  # RFC 7616 3.3
 
 _DATABASES = "sqlite:FILE, postgresql://USER@HOST/DATABASE or memory:"
+_BARE_NAME = re.compile(r"[A-Za-z0-9_-]+")  # TOML 1.0, keys
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9])?")
 
 
@@ -371,9 +374,10 @@ class Config(_Section):
         return self._origins.get(key, "default")
 
     def effective(self) -> Iterator[tuple[str, Json, Origin]]:
-        """Every key with its value in force and its origin, in the order of the sections."""
-        for key, value in _leaves(self.model_dump(mode="json"), ""):
-            yield key, value, self.origin(key)
+        """Every key, written as in the file, with its value in force and its origin, in the order
+        of the sections."""
+        for key, value in _leaves(self.model_dump(mode="json"), ()):
+            yield ".".join(map(written_name, key)), value, self.origin(".".join(key))
 
     @property
     def default_domain(self) -> str:
@@ -389,9 +393,16 @@ class Config(_Section):
         )
 
 
-def _leaves(table: Mapping[str, Json], prefix: str) -> Iterator[tuple[str, Json]]:
+def written_name(name: str) -> str:
+    """One name of a dotted key as TOML has it: in quotes where it needs them."""
+    return name if _BARE_NAME.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+def _leaves(
+    table: Mapping[str, Json], prefix: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Json]]:
     for name, value in table.items():
         if isinstance(value, dict) and (value or not prefix):  # an empty one below is a value
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from _leaves(value, (*prefix, name))
         else:
-            yield f"{prefix}{name}", value
+            yield (*prefix, name), value

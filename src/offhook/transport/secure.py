@@ -13,7 +13,7 @@ __all__ = ["as_sip", "as_sips", "carries", "downgraded", "is_sips"]
 
 def is_sips(uri: str) -> bool:
     """True for a URI that is to be reached over TLS on every hop."""
-    return uri[:5] == "sips:" or uri[:5].lower() == "sips:"
+    return uri[3:4] in ("s", "S") and uri[:5].lower() == "sips:"  # asked for every message
 
 
 def as_sip(uri: str) -> str:

@@ -10,6 +10,7 @@ from offhook.engine.dialog_routes import VIA_MARKS, DialogRoutes, dialog_target,
 from offhook.engine.incoming import Incoming
 from offhook.engine.settings import EngineSettings
 from offhook.message import parse
+from offhook.proxy.path_token import path_value
 from offhook.proxy.route_token import End, RouteToken, seal, tag_hash
 from offhook.testing.builders import build_request
 from offhook.transport.flow import Flow, Listener
@@ -77,6 +78,18 @@ def test_a_route_spelled_as_an_earlier_one_is_read_like_it() -> None:
     assert (secure.token, secure.drop_routes) == (TOKEN, 1)
     further = arrived(OURS, "<sip:next;lr>", made=made)
     assert (further.token, further.next_route) == (TOKEN, "sip:next;lr")
+
+
+@pytest.mark.rfc("5626", "5.3")
+def test_a_path_of_ours_is_known_as_such_whatever_was_read_before() -> None:
+    phone = datagram(("198.51.100.7", 5060))
+    value = path_value(phone, datagram(CALLER), behind="", first_hop=False, key=KEY)
+    made = routes()
+    for _ in range(2):
+        incoming = arrived(value, made=made, to_tag="", method="INVITE")
+        assert incoming.edge is not None
+        assert incoming.edge.flow == phone.name
+        arrived(f"{OURS.partition('@')[0]}@{value.partition('@')[2]}", made=made)  # a dialog's
 
 
 def test_what_stands_behind_an_at_sign_in_a_parameter_is_no_place_of_ours() -> None:

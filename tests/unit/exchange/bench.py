@@ -19,6 +19,7 @@ from offhook.engine.settings import EngineSettings
 from offhook.exchange import Exchange, Gateway, Profile
 from offhook.exchange.dispatcher import Dispatcher
 from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.serving import Clock, Serving
 from offhook.message import Message
 from offhook.registrar import Binding, Gruus
@@ -154,7 +155,11 @@ class Bench:
         self.lost: list[str] = []  # connections that the dispatcher reported
         self.engine = Engine(
             EngineSettings(
-                key=b"k" * 16, boot="b1", domains=frozenset(self.setting.domains), worker="0"
+                key=b"k" * 16,
+                boot="b1",
+                domains=frozenset(self.setting.domains),
+                worker="0",
+                guarded=guard_of({each.name: each for each in self.setting.gateways}),
             )
         )
         self._count = 0

@@ -213,3 +213,25 @@ def test_a_contact_whose_edge_has_lost_it_goes(store: MemoryBindings) -> None:
     assert fail() == 1
     assert [each.path for each in store.lookup_now("sip:bob@example.com")] == [(), path]
     assert fail() == 0
+
+
+def test_one_connection_is_not_remembered_with_all_that_ever_was_on_it(
+    store: MemoryBindings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offhook.exchange.flow_bindings.TENANTS", 3)
+    index = FlowBindings(store)
+    for number in range(6):  # it registers and unregisters by another name each time
+        _put(store, binding("bob", "1", flow=ONE, by_flow=True, instance=f"<{number}>"))
+        store.update_now("sip:bob@example.com", lambda _before: (None, ()))
+    _put(store, binding("bob", "1", flow=TWO, by_flow=True, instance="<2>"))
+    assert _heir(index, ONE) == ""
+    _put(store, binding("bob", "1", flow=TWO, by_flow=True, instance="<3>"))
+    assert _heir(index, ONE) == TWO
+
+
+def test_phones_without_an_instance_do_not_replace_each_other(store: MemoryBindings) -> None:
+    closed: list[str] = []
+    FlowBindings(store, closed.append)
+    _put(store, _flow(1, ONE, instance=""), replace(_flow(1, TWO, instance=""), contact="sip:x@y"))
+    _put(store, replace(_flow(1, TWO, instance=""), contact="sip:x@y"))
+    assert closed == []

@@ -16,6 +16,7 @@ from offhook.exchange.keep_alive import Health, KeepAlive
 from offhook.exchange.ping_schedule import KeepAlivePolicy
 from offhook.message import Message
 from offhook.registrar.binding import Binding
+from offhook.registrar.news import RegistrationNews
 from offhook.storage.memory import MemoryBindings
 from tests.unit.exchange.bench import BOB, Bench, Changes, Setting
 
@@ -111,6 +112,18 @@ def test_silence_removes_the_contact_and_tells() -> None:
         before = keep_alive.sent
         bench.advance(100.0)
         assert keep_alive.sent == before
+
+
+@pytest.mark.rfc("3680", "4.2")
+@pytest.mark.parametrize("immediate", [True, False])
+def test_the_reason_is_not_the_phones_wish(immediate: bool) -> None:
+    exchange = Exchange()
+    heard: list[RegistrationNews] = []
+    exchange.registration(heard.append)
+    with kept(bench=Bench(exchange, Setting(immediate=immediate))) as (bench, _):
+        natted(bench)
+        bench.advance(60.5)
+    assert [told.contacts[0].event for told in heard] == ["created", "deactivated"]
 
 
 def test_a_phone_that_came_back_is_kept() -> None:

@@ -7,7 +7,9 @@ from ipaddress import ip_network
 import pytest
 
 from offhook.exchange import Decision, Exchange, Gateway, Request
+from offhook.exchange.redirects import followed
 from offhook.message import Message, Uri
+from offhook.proxy.target import Target
 from tests.unit.exchange.bench import BOB, CAROL, Bench, Setting
 
 CARRIER = Gateway(
@@ -141,3 +143,24 @@ def test_a_store_that_has_to_be_waited_for_follows_nobody() -> None:
     slow.immediate = False
     with Bench(setting=slow) as bench:
         assert moved(bench, "<sip:carol@example.com>")[-1].status == 302
+
+
+@pytest.mark.rfc("5627", "6.1")
+def test_a_contact_that_is_a_gruu_is_one_phone() -> None:
+    with Bench(setting=setting()) as bench:
+        bench.bind("carol", "198.51.100.4", instance="<urn:uuid:desk>")
+        bench.bind("carol", "198.51.100.5", instance="<urn:uuid:cell>")
+        sent = moved(bench, "<sip:carol@example.com;gr=urn:uuid:cell>")
+        assert [each.uri for each in sent if each.is_request] == ["sip:carol@198.51.100.5:5060"]
+
+
+@pytest.mark.rfc("5630", "5.3")
+def test_a_sips_contact_is_a_phone_with_a_sips_contact() -> None:
+    with Bench(setting=setting()) as bench:
+        bench.bind("carol", CAROL[0])
+        bench.bind("carol", "198.51.100.4", contact="sips:carol@198.51.100.4", by_flow=True)
+        redirects = followed(bench.serving, "sips:bob@example.com", True, "call")
+        assert redirects is not None
+        found: list[Target] = []
+        bench.play(lambda: found.extend(redirects.follow("sips:carol@example.com")))
+        assert [each.uri for each in found] == ["sips:carol@198.51.100.4"]

@@ -203,6 +203,22 @@ def test_watchers_are_told_why_a_contact_has_gone() -> None:
     assert told[0][1].id == told[2][1].id != told[3][1].id
 
 
+def test_a_contact_that_has_gone_is_forgotten() -> None:
+    exchange = Exchange()
+    heard: list[RegistrationNews] = []
+    exchange.registration(heard.append)
+    with Bench(exchange, OPEN) as bench:
+        _register(bench, "<sip:a@198.51.100.1>", 1)
+        bench.advance(10)
+        _register(bench, "<sip:a@198.51.100.1>", 2, expires=0)
+        bench.advance(10)
+        _register(bench, "<sip:a@198.51.100.1>", 3)
+        _register(bench, "<sip:a@198.51.100.1>", 4)
+        assert heard[-1].contacts[0].duration == 0  # it is a new one
+        _register(bench, "<sip:a@198.51.100.1>", 5, expires=0)
+        assert bench.dispatcher._registrations._since == {}
+
+
 def test_a_watcher_that_fails_is_logged() -> None:
     exchange = Exchange()
 

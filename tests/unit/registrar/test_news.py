@@ -102,6 +102,17 @@ def test_contacts_have_ids_of_their_own() -> None:
     assert only(told([], [PLAIN])).pub_gruu == ""
 
 
+@pytest.mark.rfc("5626", "6")
+def test_two_flows_of_one_phone_with_one_contact_are_two() -> None:
+    first = replace(ONE, parameters=";reg-id=1")
+    second = replace(ONE, parameters=";reg-id=2", flow="g")
+    created = only(told([first], [first, second]))
+    assert (created.event, created.binding) == ("created", second)
+    ended = only(told([first, second], [second]))
+    assert (ended.event, ended.binding) == ("unregistered", first)
+    assert created.id != ended.id
+
+
 def test_nothing_new_is_nothing() -> None:
     assert told([ONE], [ONE]).contacts == []
     assert told([], []).state == "init"

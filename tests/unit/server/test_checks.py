@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from offhook.errors import ConfigurationError
 from offhook.server.checks import cross_faults, missing_files
 from offhook.server.config import load_text
 from offhook.server.schema import Config, Gateway, Profile, Registrar, Tls
@@ -71,3 +72,24 @@ def test_files_that_are_missing(tmp_path: Path) -> None:
     (tmp_path / "no").mkdir()
     (tmp_path / "gone").mkdir()
     assert missing_files(config) == []
+
+
+def test_the_second_port_of_stun_is_not_taken() -> None:
+    text = (
+        '[profiles.p]\nlisten = ["udp:192.0.2.2:3479", "tcp:192.0.2.1:3479"]\n'
+        '[stun]\nlisten = ["udp:192.0.2.1:3478", "udp:192.0.2.2:3478"]\n'
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(text)
+    assert caught.value.faults == [
+        "offhook.toml: stun.other_port: udp:192.0.2.2:3479 is taken by profiles.p.listen, "
+        "which answers STUN"
+    ]
+
+
+def test_a_listener_is_known_in_any_case_of_its_letters() -> None:
+    text = (
+        '[profiles.p]\nlisten = ["TLS:192.0.2.1:5061"]\nclient_certificate = "optional"\n'
+        '[tls]\ncertificate = "c"\nkey = "k"\nca = "a"\n'
+    )
+    assert load_text(text).listeners()[0].transport == "TLS"

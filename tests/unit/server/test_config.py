@@ -198,7 +198,7 @@ T = (
 BROKEN = [
     (
         '[profiles."in~side"]\nlisten = ["udp:127.0.0.1:5060"]',
-        "offhook.toml: profiles.in~side",
+        'offhook.toml: profiles."in~side"',
         "use letters, digits, - and _",
     ),
     # text, what the one fault starts with, what it says
@@ -273,7 +273,7 @@ BROKEN = [
     ),
     (
         P + "advertise_to = {'10.0.0.0/8' = 'a b'}",
-        "offhook.toml: profiles.p.advertise_to.10.0.0.0/8: ",
+        'offhook.toml: profiles.p.advertise_to."10.0.0.0/8": ',
         "not a domain name",
     ),
     (P + "advertise = '1.2.3.4:5060'", "offhook.toml: profiles.p.advertise: ", "no port"),
@@ -289,7 +289,7 @@ BROKEN = [
     ),
     (
         "[certificates.'a.b']\ncertificate = 'a.pem'\nkey = 'a.key'",
-        "offhook.toml: certificates.a.b: ",
+        'offhook.toml: certificates."a.b": ',
         "is no name",
     ),
     (

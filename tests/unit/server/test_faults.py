@@ -19,6 +19,8 @@ def errors(tree: object) -> list[ErrorDetails]:
 def test_locations_are_dotted() -> None:
     assert dotted(("profiles", "p", "listen", 1)) == "profiles.p.listen[1]"
     assert dotted(()) == ""
+    key = ("profiles", "p", "advertise_to", "10.0.0.0/8")
+    assert dotted(key) == 'profiles.p.advertise_to."10.0.0.0/8"'
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,7 @@ def test_locations_are_dotted() -> None:
         ({"log": {"levle": "info"}}, 'unknown key; did you mean "level"?'),
         ({"log": {"xyz": 1}}, "unknown key; the keys here are: level"),
         ({"media": {}}, "media relay is not available yet; remove the section"),
+        ({"metrics": {}}, "metrics are a page of admin.listen; remove the section"),
         ({"log": {"level": "loud"}}, "must be one of debug, info, warning, error"),
         ({"log": 5}, "must be a table"),
         ({"domains": "x"}, 'must be a list, as in ["..."]'),

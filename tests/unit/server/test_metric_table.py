@@ -41,6 +41,7 @@ def test_every_metric_is_documented_and_no_other() -> None:
         for name, labels in rows
     }
     assert documented == exported()
+    assert len(rows) == len(documented)  # each once
 
 
 def test_our_names_collide_with_none_of_the_library() -> None:
