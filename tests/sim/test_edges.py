@@ -53,7 +53,7 @@ def behind(
         (f"198.51.100.{number}", 5060),
         f"{name}@example.com",
         proxy=(host, 5061 if transport == "TLS" else 5060),
-        password=f"{name}-secret",
+        password=f"{name.removeprefix('sips:')}-secret",
         transport=transport,
         script=QUICK,
     )
@@ -257,5 +257,25 @@ def test_a_phone_that_uses_outbound_and_falls_silent_is_given_up(transport: str)
         await asyncio.sleep(30)
         assert world.server.bindings_of(BOB) == []
         assert world.server.network.connections() == []
+
+    run(story, delay=DELAY)
+
+
+@pytest.mark.rfc("5630", "5.2")
+def test_a_sips_phone_behind_an_edge() -> None:
+    async def story(world: World) -> None:
+        server = await edge(world, "192.0.2.11", f"sips:{REGISTRAR}")
+        alice = await world.registered("sips:alice", transport="TLS", script=QUICK)
+        bob = behind(world, "sips:bob", "192.0.2.11", 20, transport="TLS")
+        await bob.start()
+        assert await bob.register() == 200
+        (bound,) = world.server.bindings_of(BOB)
+        assert [path[:6] for path in bound.path] == ["<sips:"]
+        call = await alice.call("sips:bob@example.com")
+        assert call.status == 200
+        await asyncio.sleep(1)
+        assert await bob.incoming[0].hang_up() == 200
+        assert server.failures == []
+        await server.stop()
 
     run(story, delay=DELAY)

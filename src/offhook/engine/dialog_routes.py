@@ -150,9 +150,14 @@ class DialogRoutes:
 
     def allowed(self, incoming: Incoming) -> bool:
         """False for a request of one dialog that leads to a gateway which that dialog never was
-        with: a token says who may go on talking, not whom else to call."""
+        with: a token says who may go on talking, not whom else to call.
+
+        Nor does our Path: its phone may have written the value behind it, that we vouch for.
+        """
         guarded, token = self._settings.guarded, incoming.token
-        if guarded is None or token is None or token.trunk:
+        if guarded is None or (token is not None and token.trunk):
+            return True
+        if token is None and (incoming.edge is None or not incoming.next_route):
             return True
         uri = split_route_uri((incoming.next_route or incoming.message.uri).partition("?")[0])
         if uri is None or ";maddr=" in uri.text.lower():

@@ -293,7 +293,14 @@ def new_path(settings: EngineSettings, incoming: Incoming, outside: Flow) -> str
     behind = bare_uri(next(iter(split_commas(message.get("path") or "")), ""))
     vias = message.get_all("via")
     first_hop = len(vias) == 1 and "," not in vias[0]
-    return path_value(incoming.flow, outside, behind=behind, first_hop=first_hop, key=settings.key)
+    return path_value(
+        incoming.flow,
+        outside,
+        behind=behind,
+        first_hop=first_hop,
+        key=settings.key,
+        secure=is_sips(message.uri),
+    )
 
 
 def new_routes(

@@ -71,8 +71,9 @@ def return_response(parts: Parts, response: Message, now: float) -> bool:
         return False
     parts.counters.stateless += 1
     way = _WayBack(parts, response)
-    profile = parts.ways.profile_of(place)
-    if profile and not parts.ways.find(way, profile, place, now):
+    profile = parts.ways.profile_of(place)  # "" for a connection that we made: while it lives
+    known = profile or parts.ways.named(place)
+    if known and not parts.ways.find(way, profile, place, now):
         way.connect(profile, place, now)
     return True
 

@@ -8,6 +8,7 @@ if a transaction of ours waits for it, so that nobody can make up combinations.
 from __future__ import annotations
 
 from offhook.transport.flow import Flow
+from offhook.transport.stun import FIRST_OF_SIP
 
 __all__ = ["METHODS", "OTHER", "Tallies", "Tally", "Traffic"]
 
@@ -82,6 +83,6 @@ class Traffic:
             code = data[8:11]
             replies = tally.replies_out
             replies[code] = replies.get(code, 0) + 1
-        elif len(data) > _LONGEST_METHOD:  # else a keep-alive
+        elif data[0] >= FIRST_OF_SIP:  # else a keep-alive, or the answer to one over STUN
             method = _WORDS.get(data[: data.find(b" ", 0, _LONGEST_METHOD + 1)], OTHER)
             tally.requests_out[method] += 1

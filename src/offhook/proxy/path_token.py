@@ -34,9 +34,12 @@ def is_path_token(user: str) -> bool:
     return user.startswith(_MARK)
 
 
-def path_value(inside: Flow, outside: Flow, *, behind: str, first_hop: bool, key: bytes) -> str:
+def path_value(
+    inside: Flow, outside: Flow, *, behind: str, first_hop: bool, key: bytes, secure: bool = False
+) -> str:
     """The Path value for a REGISTER that came by `inside` and leaves by `outside`. `behind` is the
-    URI of the Path value that was there before, "" if there was none.
+    URI of the Path value that was there before, "" if there was none. `secure`: it is for a sips
+    URI, and a sips Contact wants a Path that is sips too (RFC 5630 5.2).
 
     Only the first hop knows the phone's flow, and says so with `ob` (RFC 5626 5.1).
     """
@@ -44,8 +47,10 @@ def path_value(inside: Flow, outside: Flow, *, behind: str, first_hop: bool, key
     flow = inside.name if first_hop or inside.reliable or not behind else ""
     packed = urlsafe_b64encode(f"{inside.profile}\n{flow}".encode()).decode().rstrip("=")
     user = f"{_MARK}{packed}.{_mac(packed, behind, key)}"
-    transport = "" if outside.transport == "UDP" else f";transport={outside.transport.lower()}"
-    return f"<sip:{user}@{outside.own}{transport};lr{';ob' if first_hop else ''}>"
+    scheme, transport = ("sips" if secure else "sip"), ""
+    if outside.transport != "UDP" and not secure:
+        transport = f";transport={outside.transport.lower()}"
+    return f"<{scheme}:{user}@{outside.own}{transport};lr{';ob' if first_hop else ''}>"
 
 
 def unseal_path(user: str, *, behind: str, key: bytes) -> PathToken | None:

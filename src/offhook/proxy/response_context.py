@@ -54,9 +54,11 @@ class Fork:
     one before has failed."""
 
     __slots__ = (
+        "advancing",
         "branches",
         "context",
         "deadline",
+        "due",
         "handle",
         "invite",
         "next_route",
@@ -78,6 +80,8 @@ class Fork:
         self.outcome: Outcome | None = None
         self.deadline = 0.0  # of the ring time
         self.open = True  # no outcome yet, and not abandoned
+        self.advancing = False  # a group is being started
+        self.due = False  # its next group may start
         self.handle: object = None  # the application's
 
     def provisional(self, branch: Branch, response: Message, now: float) -> None:
@@ -277,6 +281,20 @@ class ResponseContext:
         return self.closing
 
     def _next_group(self, fork: Fork, now: float) -> None:
+        """Start the next group, and the one behind it if that has failed by then: one after the
+        other, not inside each other, since there may be hundreds."""
+        fork.due = True
+        if fork.advancing:
+            return
+        fork.advancing = True
+        try:
+            while fork.due and fork.open:
+                fork.due = False
+                self._advance(fork, now)
+        finally:
+            fork.advancing = False
+
+    def _advance(self, fork: Fork, now: float) -> None:
         while fork.waiting:
             group = fork.waiting.pop(0)
             if group:

@@ -34,10 +34,10 @@ class _Bench:
         )
         self.engine.add_listener(LISTENER)
 
-    def receive(self, data: bytes, target: str) -> list[Message]:
+    def receive(self, data: bytes, target: str, flow: Flow = ALICE) -> list[Message]:
         engine = self.engine
         sent: list[Message] = []
-        engine.receive(ALICE, data, 0.0)
+        engine.receive(flow, data, 0.0)
         while engine.has_events or engine.has_actions:
             for event in engine.events():
                 if isinstance(event, RequestReceived):
@@ -114,3 +114,18 @@ def test_credentials_for_us_do_not_travel_on(method: str) -> None:
     data = _request(method, "sip:bob@192.0.2.20", "p", route=route, more=more)
     (sent,) = bench.receive(data, "")
     assert sent.get_all("proxy-authorization") == [theirs]
+
+
+@pytest.mark.parametrize("proxies", ["", "Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKx\r\n"])
+def test_a_path_value_of_ours_opens_no_gateway(proxies: str) -> None:
+    bench = _Bench()
+    behind = f"<sip:{CARRIER};lr>"
+    register = _request(
+        "REGISTER", "sip:example.com", "r1", more=f"{proxies}Path: {behind}\r\nSupported: path\r\n"
+    )
+    (passed,) = bench.receive(register, "sip:192.0.2.30")
+    ours = passed.get_all("path")[0]
+    invite = _request("INVITE", f"sip:+331@{CARRIER}", "i1", more=f"Route: {ours}, {behind}\r\n")
+    other = Flow(LISTENER, ("192.0.2.1", 5060), ("192.0.2.66", 5060))  # not the phone itself
+    (refused,) = bench.receive(invite, "sip:192.0.2.30", other)
+    assert refused.status == 403

@@ -158,6 +158,19 @@ def test_a_connection_is_used_while_it_lives_and_then_the_sent_by() -> None:
     assert rig.raw[-1][0].transport == "TCP"
 
 
+def test_a_request_that_came_by_a_connection_of_ours_is_answered_there() -> None:
+    rig = Edge(Target(f"{TARGET};transport=tcp"))
+    rig.pass_on(INVITE)
+    ours = rig.raw[-1][0]
+    assert ours.connection
+    assert ours.local != (TCP.host, TCP.port)  # no listener of a profile has that port
+    rig.target = Target("sip:alice@198.51.100.1:5060")
+    back = build_request("INFO", "sip:alice@example.com", source=CALLEE, transport="TCP")
+    info = rig.pass_on(back, ours, CALLER)
+    rig.back(build_response(info.to_bytes(), 200), CALLER)
+    assert rig.raw[-1][0] is ours
+
+
 def test_a_dialog_that_began_without_state_goes_on_so() -> None:
     rig = Edge()
     invite = rig.pass_on(INVITE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from offhook.engine.traffic import Tally, Traffic
 from offhook.transport.flow import Flow, Listener
+from offhook.transport.stun import Binding, answer
 from tests.unit.engine.rig import Rig
 
 HOST = "192.0.2.1"
@@ -79,3 +80,10 @@ def _stray(status: int) -> bytes:
         f"SIP/2.0 {status} Made Up\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKnobody\r\n"
         "From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n"
     ).encode()
+
+
+def test_answers_to_stun_are_no_requests() -> None:
+    traffic = Traffic()
+    question = Binding(b"\x21\x12\xa4\x42" + bytes(12), wants_answer=True)
+    traffic.sent(flow(), answer(question, ("198.51.100.1", 5060)))
+    assert seen(only(traffic).requests_out) == {}

@@ -451,3 +451,23 @@ def test_whatever_happens_the_breadth_is_kept_and_the_request_is_answered(seed: 
             branch.end(408, None, stage.outlet.now)
     assert len(stage.outlet.of("answer")) == 1
     assert stage.context.used == 0
+
+
+@pytest.mark.rfc("5393", "5.3.3")
+@pytest.mark.parametrize("breadth", [1, 60])
+def test_any_number_of_targets_may_fail_at_once(breadth: int) -> None:
+    stage = Stage()
+    stage.context.breadth = breadth
+    gone = [Target(f"sip:{number}@192.0.2.11", by_flow=True) for number in range(1000)]
+    fork = stage.context.fork(ForkRequest([gone]), stage.outlet.now)
+    assert fork.outcome is not None
+    assert fork.outcome.status == 480
+    assert (stage.context.pending, stage.context.used) == (0, 0)
+
+
+def test_any_number_of_groups_may_fail_one_after_the_other() -> None:
+    stage = Stage()
+    gone = [[Target(f"sip:{number}@192.0.2.11", by_flow=True)] for number in range(1000)]
+    fork = stage.context.fork(ForkRequest(gone), stage.outlet.now)
+    assert fork.outcome is not None
+    assert fork.outcome.status == 480
