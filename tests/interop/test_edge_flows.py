@@ -264,6 +264,23 @@ def test_an_edge_that_died_is_passed_over_and_says_430_once_it_is_back(stage: St
     assert set(stage.paths()) == {0}
 
 
+def test_an_edge_that_ends_and_lets_its_calls_finish_is_passed_over(stage: Stage) -> None:
+    edge, (old, new) = stage.edges[1], stage.flows
+    stage.alice.dial(BOB.uri)
+    ringing = new.rung()
+    stage.alice.response(180)
+    edge.running.process.terminate()
+    until(lambda: "\noffhook_core_draining 1" in edge.metrics(), timeout=3.0, what="it drains")
+    try:
+        assert call(stage.alice, old, ends="caller") < SOON
+        new.accept(ringing)
+        stage.alice.connected()
+        new.hear("ACK")
+    finally:
+        edge.stop()
+        edge.start()
+
+
 @pytest.mark.interop("kamailio")
 @pytest.mark.rfc("3327", "5.2")
 @pytest.mark.rfc("5626", "5.3.1")

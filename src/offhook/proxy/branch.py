@@ -41,7 +41,8 @@ TIMER_C = 185.0  # RFC 3261 16.6 step 11: over three minutes
 # memory for minutes
 CHECK = 16.0
 # final answers after which the next flow of the same phone is tried (RFC 5626 7, 5627 6.1): an edge
-# that did not reach it gives them, every other one is the phone's
+# that did not reach it gives them (and 503, its own: a proxy passes none on), all others are the
+# phone's
 FLOW_FAILED = frozenset({408, 430})
 SILENCE = 32.0  # 64*T1 after our CANCEL a branch counts as ended (RFC 3261 9.1)
 
@@ -330,9 +331,10 @@ class Branch:
 
     def refused(self, response: Message, now: float) -> None:
         """A final response of 300 or above to the current try: the end, unless the edge proxy of a
-        phone says that this flow is dead and there is another one."""
+        phone says that this flow is dead, or takes no requests at all, and there is another one."""
         status = response.status
-        if status in FLOW_FAILED and self.target.origin and not self.early and not self.unwanted:
+        failed = status in FLOW_FAILED or (status == 503 and self.target.path)
+        if failed and self.target.origin and not self.early and not self.unwanted:
             if self.ways:
                 self.status = 0
                 self.hops = None  # other addresses of that edge know no better

@@ -263,6 +263,21 @@ def test_a_flow_that_its_edge_calls_dead_gives_way_to_the_next(status: int) -> N
     assert (branch.ended, branch.status) == (True, 486)
 
 
+@pytest.mark.rfc("3261", "21.5.4")
+def test_an_edge_that_is_overloaded_gives_way_to_the_next_and_a_phone_does_not() -> None:
+    outlet = Outlet()
+    target = flows("f1", "f2")
+    target.path = ("<sip:192.0.2.8;lr>",)
+    fork, branch = start(target, outlet)
+    fork.final(branch, response(503), 1.0)
+    assert hosts(outlet) == ["f1", "f2"]
+    fork.final(branch, response(503), 2.0)  # without an edge, or the last one
+    assert (branch.ended, branch.status) == (True, 503)
+    fork, branch = start(flows("f1", "f2"), outlet)
+    fork.final(branch, response(503), 1.0)
+    assert (branch.ended, branch.status) == (True, 503)
+
+
 @pytest.mark.rfc("5626", "7")
 def test_when_every_flow_has_failed_the_phone_is_unavailable() -> None:
     outlet = Outlet()
