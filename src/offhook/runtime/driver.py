@@ -26,8 +26,8 @@ Failure = Callable[[BaseException], None]
 class Driver:
     """Joins an engine, a network and an application on the running event loop. A `network.Sink`.
 
-    `failure` is told of an exception that the engine or the application let out: it costs that
-    input, never the driver.
+    `failure` is told of an exception that the engine, the application or the network let out: it
+    costs that input or action, never the driver.
     """
 
     def __init__(
@@ -108,15 +108,18 @@ class Driver:
         sent = engine.counters.traffic.sent
         while engine.has_actions:
             for action in engine.actions():
-                if type(action) is Send:
-                    network.send(action.flow, action.data)
-                    sent(action.flow, action.data)
-                elif type(action) is Open:
-                    network.open(action)
-                elif type(action) is Resolve:
-                    network.resolve(action.ticket, action.questions)
-                elif type(action) is Close:
-                    network.close(action.flow)
+                try:
+                    if type(action) is Send:
+                        network.send(action.flow, action.data)
+                        sent(action.flow, action.data)
+                    elif type(action) is Open:
+                        network.open(action)
+                    elif type(action) is Resolve:
+                        network.resolve(action.ticket, action.questions)
+                    elif type(action) is Close:
+                        network.close(action.flow)
+                except Exception as error:  # it costs that action: the others and the timer follow
+                    self._failure(error)
             if engine.has_events:
                 self._events()
         self._arm()

@@ -212,6 +212,8 @@ class DatagramSocket(ABC):
         self._read_errors()
         try:
             self._transmit(flow, data)
+        except BlockingIOError:
+            self._enqueue(flow, data)
         except OSError:
             self._report(flow)
         else:

@@ -55,6 +55,8 @@ class Postgres:
             check=False,
             cwd="/",
         )
+        if done.returncode != 0:
+            self.remove()
         assert done.returncode == 0, done.stdout + done.stderr
 
     @property

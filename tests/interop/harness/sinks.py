@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 
 from tests.interop.harness.namespaces import HERE, Place
+from tests.interop.harness.process import free_port
 
 __all__ = ["Sink", "closed_port", "silent_port", "sink"]
 
@@ -29,8 +30,8 @@ class Sink:
         with place.entered():
             self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._streams = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._datagrams.bind((host, 0))
-        self.port = int(self._datagrams.getsockname()[1])
+        self.port = free_port()  # not one of the system's, which a client may have over TCP
+        self._datagrams.bind((host, self.port))
         self._streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._streams.bind((host, self.port))
         self._streams.listen(16)

@@ -286,6 +286,30 @@ def test_an_engine_that_raises_costs_that_input_only() -> None:
     play(story())
 
 
+def test_a_network_that_raises_costs_that_action_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        stage = Stage(_refuse)
+        await stage.listen()
+        send = stage.network.send
+
+        def fail_once(flow: Flow, data: bytes) -> None:
+            if not stage.failures:
+                raise ZeroDivisionError
+            send(flow, data)
+
+        monkeypatch.setattr(stage.network, "send", fail_once)
+        for number in range(2):
+            data = build_request(
+                "INVITE", "sip:bob@example.com", source=CALLER, call_id=f"call{number}"
+            )
+            stage.driver.receive(stage.network.datagram(CALLER), data)
+        stage.driver.flush()
+        assert [type(error) for error in stage.failures] == [ZeroDivisionError]
+        assert [each.status for each in stage.sent] == [486]
+
+    play(story())
+
+
 def test_a_timer_that_raises_is_not_the_last() -> None:
     class Late(Engine):
         def advance(self, now: float) -> None:

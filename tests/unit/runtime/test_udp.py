@@ -243,9 +243,13 @@ class Stubborn(socket.socket):
     """A socket with a full send buffer until told otherwise, which can be given a datagram."""
 
     full = False
+    old_error = False
     planted: tuple[bytes, tuple[str, int]] | None = None
 
     def sendto(self, *arguments: object) -> int:
+        if self.old_error:
+            self.old_error = False
+            raise ConnectionRefusedError
         if self.full:
             raise BlockingIOError
         data, address = arguments
@@ -284,6 +288,23 @@ def test_a_full_send_buffer_keeps_a_few_in_order(run: Story) -> None:
             await turns(lambda: counters.datagrams_out == 4, 50)
             sockets.send(flow, b"last")
             assert [peer.recv(10) for _ in range(5)] == [b"0", b"1", b"2", b"3", b"last"]
+        sockets.close()
+
+    run(story())
+
+
+def test_a_buffer_that_is_full_behind_an_old_error_is_no_dead_peer(run: Story) -> None:
+    async def story() -> None:
+        sink, counters = Recorder(), Counters()
+        bound, sockets = stubborn(sink, counters)
+        with datagram_peer() as peer:
+            flow = sockets.flow_to(peer.getsockname(), "")
+            bound.old_error = bound.full = True
+            sockets.send(flow, b"waits")
+            bound.full = False
+            await turns(lambda: counters.datagrams_out == 1, 50)
+            assert peer.recv(10) == b"waits"
+            assert (sink.unreachable, counters.send_errors) == ([], 0)
         sockets.close()
 
     run(story())
