@@ -41,7 +41,9 @@ class StatelessForward:
             return
         if target.by_flow:
             return
-        route = bare_uri(target.path[0]) if target.path else self._incoming.next_route
+        route = target.next_hop
+        if not route:
+            route = bare_uri(target.path[0]) if target.path else self._incoming.next_route
         if is_sips(target.uri):
             route = as_sips(route)  # RFC 3261 16.6 step 7
         try:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from offhook.engine.actions import Open, Send
+from offhook.engine.actions import Open, Resolve, Send
 from offhook.engine.engine import Engine
 from offhook.engine.events import RequestReceived
 from offhook.engine.settings import EngineSettings
@@ -14,6 +14,7 @@ from offhook.message.message import Message
 from offhook.message.parse import parse
 from offhook.proxy.target import ForkRequest, Target
 from offhook.transport.flow import Flow, Listener
+from tests.unit.names import from_names
 
 LISTENER = Listener("internal", "UDP", "192.0.2.1", 5060)
 ALICE = Flow(LISTENER, ("192.0.2.1", 5060), ("192.0.2.10", 5060))
@@ -47,6 +48,9 @@ class _Bench:
                 if isinstance(action, Open):
                     flow = Flow(LISTENER, ("192.0.2.1", 5060), action.destination)
                     engine.flow_opened(action.ticket, flow, 0.0)
+                elif isinstance(action, Resolve):
+                    names = {"innocent.example": ["203.0.113.5"], "far.example": ["192.0.2.30"]}
+                    engine.resolved(action.ticket, from_names(names, action.questions), 0.0)
                 elif isinstance(action, Send):
                     sent.append(parse(action.data))
         return sent
@@ -80,6 +84,17 @@ def test_a_token_of_another_call_opens_no_gateway() -> None:
         data = _request("INVITE", uri, f"g{number}", route=route, cseq=number + 2)
         (answer,) = bench.receive(data, "sip:nobody@192.0.2.99")
         assert (answer.status, answer.reason) == (403, "Not of This Dialog")
+
+
+def test_neither_does_a_name_that_leads_there() -> None:
+    bench = _Bench()
+    route = bench.token("sip:bob@192.0.2.20")
+    data = _request("INVITE", "sip:+331@innocent.example", "n", route=route, cseq=2)
+    assert [each.status for each in bench.receive(data, "") if not each.is_request] == [403]
+    data = _request("BYE", "sip:bob@far.example", "f", route=route, cseq=3)
+    assert [each.uri for each in bench.receive(data, "") if each.is_request] == [
+        "sip:bob@far.example"
+    ]
 
 
 def test_neither_does_its_ack() -> None:

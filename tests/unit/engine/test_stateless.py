@@ -61,6 +61,11 @@ def top_branch(message: Message) -> str:
     return message.core().branch
 
 
+def test_the_way_may_be_another_than_the_request_uri() -> None:
+    rig = Edge(Target("sip:bob@far.example", next_hop=TARGET))
+    assert rig.pass_on(INVITE).uri == "sip:bob@far.example"
+
+
 @pytest.mark.rfc("3261", "16.11")
 def test_copies_cancel_and_the_ack_of_a_refusal_get_the_branch_of_the_invite() -> None:
     rig = Edge()
