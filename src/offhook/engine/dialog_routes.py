@@ -47,11 +47,14 @@ class DialogRoutes:
         self.via_marks: tuple[str, ...] = ()  # beginnings of the Via values that we write
 
     def add_own(self, host: str, port: int) -> None:
-        """A host and port that Via and Record-Route of ours show."""
-        self._own.add((host.lower(), port))
+        """A host and port that Via and Record-Route of ours show; asked for every connection."""
+        host = host.lower()
+        if (host, port) in self._own:
+            return
+        self._own.add((host, port))
         if port == default_port("WSS"):
             # pages write sip:HOST;transport=ws for wss://HOST too, which means another port
-            self._own.add((host.lower(), default_port("WS")))
+            self._own.add((host, default_port("WS")))
         self._at_us.clear()
 
     def add_local(self, host: str, port: int) -> None:

@@ -334,7 +334,7 @@ def is_trunk(guarded: Callable[[str, int], bool], inside: Flow, outside: Flow, u
     parts = split_route_uri(uri.partition("?")[0])
     name = parts.host if parts is not None else ""
     ends = (inside.remote[0], outside.remote[0], name, *inside.identities, *outside.identities)
-    return any(guarded(end, 0) for end in ends)
+    return any(guarded(end, 0) for end in dict.fromkeys(ends))  # mostly one is there twice
 
 
 def caller_end(incoming: Incoming) -> End:

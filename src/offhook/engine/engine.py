@@ -324,10 +324,9 @@ class Engine:
         """Timers set and ways awaited: 0 when everything has ended but flows that are kept."""
         return len(self._timers) - self._watch.timers + self._parts.ways.waiting
 
-    @property
-    def destinations_in_trouble(self) -> int:
+    def destinations_in_trouble(self, now: float) -> int:
         """Servers that failed lately and are tried after all others."""
-        return len(self._parts.ways.standing)
+        return self._parts.ways.standing.count(now)
 
     def connections(self) -> Sequence[Flow]:
         """The open connections."""

@@ -39,7 +39,8 @@ class Identifiers:
         self, core: Core, *, uri: str = "", place: str = "", loop_hash: str = ""
     ) -> str:
         """The same branch for every copy of a request, for its CANCEL, and for the ACK of its
-        refusal (RFC 3261 16.11). `place` is the name of the flow that the response takes.
+        refusal (RFC 3261 16.11). `place` is the name of the flow that the response takes, "" for an
+        ACK, which has none.
 
         The To tag is left out, which that ACK alone has. `uri` is the Request-URI: it counts for
         clients that are older than RFC 3261, whose branch names nothing.
@@ -47,9 +48,11 @@ class Identifiers:
         text = f"{core.branch}\0{core.sent_by_host}\0{core.sent_by_port}\0{core.transport}"
         if core.branch[:7] != "z9hG4bK":
             text = f"{text}\0{uri}"
+        name = self._hash(f"{text}\0{_call(core)}")
+        if not place:
+            return f"{self._stateless}{name}...{loop_hash}"
         packed = urlsafe_b64encode(place.encode()).decode().rstrip("=")
-        text = f"{text}\0{_call(core)}"
-        name = f"{self._hash(text)}.{packed}"
+        name = f"{name}.{packed}"
         return f"{self._stateless}{name}.{self._seal(name, core, loop_hash)}.{loop_hash}"
 
     def stateless_place(self, branch: str, core: Core) -> str:

@@ -17,17 +17,17 @@ MOST_MOVES = 8  # of one phone that are followed
 class MovedFlows:
     """Names of flows by the names that they had before."""
 
-    __slots__ = ("_names",)
+    __slots__ = ("names",)
 
     def __init__(self) -> None:
-        self._names: dict[str, str] = {}
+        self.names: dict[str, str] = {}  # empty as a rule: looked at for every datagram
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
     def move(self, old: str, new: str) -> None:
         """The phone that was reached by `old` is reached by `new` from now on."""
-        names = self._names
+        names = self.names
         names.pop(new, None)
         names.pop(old, None)
         if old == new:
@@ -38,12 +38,12 @@ class MovedFlows:
 
     def heard(self, name: str) -> None:
         """Somebody is there."""
-        self._names.pop(name, None)
+        self.names.pop(name, None)
 
     def now(self, name: str) -> str:
         """The flow that stands for `name` now: itself as a rule."""
         for _ in range(MOST_MOVES):
-            further = self._names.get(name)
+            further = self.names.get(name)
             if further is None:
                 break
             name = further

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from offhook.engine.actions import Send
 from offhook.engine.events import Answered
+from offhook.engine.large import LARGEST_DATAGRAM
 from offhook.engine.outgoing import Outgoing
 from offhook.engine.parts import Parts
 from offhook.message.message import Message
@@ -80,6 +81,8 @@ class Origination:
         if not carries(flow, data):
             outgoing.way_failed(503, now)  # RFC 5630: never but over TLS
             return
+        if len(data) > LARGEST_DATAGRAM and not flow.reliable:
+            parts.counters.large_datagrams += 1
         make = ClientInvite if message.method == "INVITE" else ClientNonInvite
         machine: ClientTransaction = make(name, flow, data, parts.timers, parts.owner, now)
         machine.user = outgoing

@@ -70,6 +70,7 @@ class Receiver:
         self._origination = origination
         self._hit: set[tuple[str, int]] = set()  # local addresses seen
         self._moved = parts.ways.moved
+        self._moves = self._moved.names
         self.draining = False
         # ACK and CANCEL, if the application wants to see those of no transaction of ours
         self.unmatched: frozenset[str] = frozenset()
@@ -81,7 +82,7 @@ class Receiver:
         if flow.reliable:
             self._stream(flow, data, now)
             return
-        if self._moved:
+        if self._moves:
             self._moved.heard(flow.name)
         if flow.local not in self._hit:
             self._hit.add(flow.local)

@@ -172,9 +172,18 @@ class Ways:
             if known is not None:
                 seeker.flow_ready(known, now)
                 return
+            if local and not self._may_send_from(profile, local):
+                local = ""
         name = hop.server_name if hop.transport == "TLS" else ""
         request = Open(0, profile, hop.transport, address, local=local, server_name=name)
         self.open(seeker, request, now)
+
+    def _may_send_from(self, profile: str, local: str) -> bool:
+        """False for an address of the storage's past, or of another server that shares it."""
+        own = [
+            each for each in self._listeners if (each.profile, each.transport) == (profile, "UDP")
+        ]
+        return not own or any(each.wildcard or each.host == local for each in own)
 
     def open(self, seeker: Seeker, request: Open, now: float) -> None:
         """As `reach`, with everything said; the ticket is filled in here."""

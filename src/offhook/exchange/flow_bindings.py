@@ -72,9 +72,12 @@ class FlowBindings:
         """The newest binding of the phone that registered over `flow`, which is gone: only of the
         same AoR, and only if it can be reached by a flow that is alive, or without one.
 
-        `contact` is how the dialog names the phone, where several AoRs had that connection.
+        `contact` is how the dialog names the phone. It counts where several AoRs had that
+        connection: what is one user's is never another's.
         """
-        tenants = self._former.get(flow, {})
+        tenants = list(self._former.get(flow, ()))
+        if any(tenant.aor != tenants[0].aor for tenant in tenants):
+            tenants = [tenant for tenant in tenants if tenant.contact == contact]
         for tenant in sorted(tenants, key=lambda tenant: tenant.contact != contact):
             ways = [each for each in self._store.lookup_now(tenant.aor) if tenant.is_on(each)]
             for binding in sorted(ways, key=lambda binding: -binding.registered):

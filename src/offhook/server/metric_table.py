@@ -391,7 +391,7 @@ GAUGES = (
     Row(
         "tm_avoided_destinations",
         "Servers that failed lately and are tried after all others.",
-        _one(lambda measures: measures.engine.destinations_in_trouble),
+        _one(lambda measures: measures.engine.destinations_in_trouble(measures.network.now())),
     ),
     Row(
         "core_draining",

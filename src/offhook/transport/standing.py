@@ -21,7 +21,9 @@ LONGEST_RETRY = 3600.0  # what a Retry-After is believed to say at most
 PROBE = 5.0  # how long a probe may take: a little more than a silent hop is waited for
 MOST = 10_000  # destinations remembered, about 3 MB; the oldest is forgotten first
 
-Key = tuple[str, str, int]
+# transport, address, port, and over TLS the name to be proven: a certificate without one name may
+# have the next one
+Key = tuple[str, str, int, str]
 Tell = Callable[[NextHop, str, float], None]  # what it is now, for how many seconds
 
 
@@ -44,9 +46,6 @@ class Standing:
     def __init__(self, tell: Tell | None = None) -> None:
         self._tell: Tell = tell or _nobody
         self._troubles: dict[Key, Trouble] = {}
-
-    def __len__(self) -> int:
-        return len(self._troubles)
 
     def failed(self, hop: NextHop, now: float, *, what: str = "refused") -> None:
         """It was silent or refused."""
@@ -91,8 +90,13 @@ class Standing:
         trouble = self._troubles.get(_key(hop))
         return trouble is not None and trouble.until > now
 
+    def count(self, now: float) -> int:
+        """How many are tried after all others now. Those whose time is over wait for a probe, maybe
+        for ever: nobody may want them any more."""
+        return sum(trouble.until > now for trouble in self._troubles.values())
+
     def troubles(self) -> Iterator[tuple[Key, Trouble]]:
-        """All of them: transport, address and port, and what is known."""
+        """All of them: where they are, and what is known."""
         yield from self._troubles.items()
 
     def _remember(self, hop: NextHop, trouble: Trouble) -> None:
@@ -107,4 +111,5 @@ def _nobody(_hop: NextHop, _what: str, _seconds: float) -> None:
 
 
 def _key(hop: NextHop) -> Key:
-    return (hop.transport, hop.host, hop.port)
+    name = hop.server_name if hop.transport == "TLS" else ""
+    return (hop.transport, hop.host, hop.port, name)

@@ -53,3 +53,8 @@ def test_draws_are_the_same_for_one_call_and_even_over_calls() -> None:
     assert 0.99 < max(numbers) < 1.0
     assert abs(sum(numbers) / len(numbers) - 0.5) < 0.02
     assert made.draws("call", "i.test")() != made.draws("call", "h.test")()
+
+
+def test_the_branch_of_an_ack_leads_no_response_anywhere() -> None:
+    branch = identifiers().stateless_branch(core())
+    assert identifiers().stateless_place(branch, core()) == ""

@@ -128,3 +128,11 @@ def test_a_named_flow_is_the_only_way() -> None:
     gone = rig.engine.request(message, "p", rig.now, flow="tcp/192.0.2.1:5060/203.0.113.9:5/c9")
     rig.run()
     assert (heard(rig), gone.status) == ([0], 480)
+
+
+def test_a_large_datagram_of_our_own_is_counted() -> None:
+    rig = Rig()
+    ask(rig, uri=f"{TARGET};user={'x' * 1300}")
+    assert rig.engine.counters.large_datagrams == 1
+    ask(rig, uri=f"{TARGET};transport=tcp;user={'x' * 1300}")
+    assert rig.engine.counters.large_datagrams == 1

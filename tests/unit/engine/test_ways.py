@@ -223,3 +223,18 @@ def test_a_datagram_leaves_from_the_wanted_address() -> None:
     ways.reach(seeker, "p", NextHop("TCP", *CALLEE, literal=True, server_name=""), 0.0, local="x")
     assert isinstance(actions[-1], Open)
     assert actions[-1].local == ""
+
+
+def test_an_address_that_is_not_ours_any_more_is_not_sent_from() -> None:
+    ways, actions, seeker = fresh()
+    ways.add_listener(Listener("p", "UDP", "192.0.2.1", 5060))
+    ways.add_listener(Listener("wild", "UDP", "0.0.0.0", 5060))
+    for profile, local, expected in (
+        ("p", "192.0.2.1", "192.0.2.1"),
+        ("p", "192.0.2.99", ""),
+        ("wild", "192.0.2.99", "192.0.2.99"),
+    ):
+        ways.reach(seeker, profile, HOP, 0.0, local=local)
+        action = actions.pop()
+        assert isinstance(action, Open)
+        assert action.local == expected

@@ -138,6 +138,10 @@ def test_only_users_of_the_connection_itself_are_heirs(store: MemoryBindings) ->
     _put(store, binding("carol", "1", flow=NEXT, by_flow=True, instance="<a>"))
     index.lost(ONE)
     assert _heir(index, ONE) == ""
+    _put(store, binding("bob", "1", flow=NEXT, by_flow=True, instance="<a>"))
+    assert _heir(index, ONE, "sip:bob@1:5060") == NEXT
+    assert _heir(index, ONE, "sip:alice@1:5060") == ""  # she is not back yet: not his to inherit
+    assert _heir(index, ONE, "sip:other@1:5060") == ""  # hers or his
     for user, flow in (("alice", TWO), ("bob", NEXT)):
         _put(store, binding(user, "1", flow=flow, by_flow=True, instance="<a>"))
     # whom the dialog names by the Contact

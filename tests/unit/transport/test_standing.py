@@ -24,7 +24,7 @@ def test_a_failure_is_remembered_for_a_while() -> None:
     standing.failed(HOP, 100.0)
     assert standing.avoided(HOP, 100.0 + FIRST - 0.1)
     assert not standing.avoided(OTHER, 100.0)
-    assert len(standing) == 1
+    assert standing.count(100.0) == 1
 
 
 def test_one_probes_and_the_others_wait_for_it() -> None:
@@ -98,6 +98,24 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for host in ("a", "b", "c"):
         standing.failed(NextHop("UDP", host, 1, True, ""), 0.0)
     assert [key[1] for key, _ in standing.troubles()] == ["b", "c"]
+
+
+def test_one_whose_time_is_over_is_in_trouble_no_more() -> None:
+    standing = Standing()
+    standing.failed(HOP, 0.0)
+    standing.failed(OTHER, 10.0)
+    assert [standing.count(now) for now in (10.0, FIRST, FIRST + 10.0)] == [2, 1, 0]
+
+
+@pytest.mark.rfc("5922", "7.3")
+def test_a_certificate_that_lacks_one_name_says_nothing_of_the_next() -> None:
+    standing = Standing()
+    one, other = (
+        NextHop("TLS", "192.0.2.9", 5061, True, name) for name in ("one.example", "other.example")
+    )
+    standing.failed(one, 0.0)
+    assert standing.avoided(one, 1.0)
+    assert not standing.avoided(other, 1.0)
 
 
 def test_each_change_is_told_once() -> None:
