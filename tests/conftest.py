@@ -38,12 +38,10 @@ PACKAGES = {
 FOLDERS = ("/usr/lib/postgresql/*/bin",)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Interop tests share one worker, one after another; soak tests leave unless asked for."""
+    """Interop tests get their time; soak tests leave unless asked for."""
     for item in items:
         if item.get_closest_marker("interop"):
-            item.add_marker(pytest.mark.xdist_group("interop"))
             _limit(item, INTEROP_SECONDS)
         if item.get_closest_marker("soak"):
             _limit(item, SOAK_SECONDS)

@@ -54,7 +54,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
     )
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadgroup")])
+@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadfile")])
 def test_a_missing_program_is_counted_aloud(folder: Path, workers: tuple[str, ...]) -> None:
     result = run(folder, *workers)
     assert result.returncode == 0, result.stdout

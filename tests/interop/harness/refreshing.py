@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from tests.interop.harness.endpoint import DOMAIN, Account
 from tests.interop.harness.process import LOOPBACK
 
+LAST_ANSWERS = 5.0  # seconds; a busy machine answers late, and a lost answer never comes
+
 
 @dataclass(slots=True)
 class Phone:
@@ -74,9 +76,11 @@ class Refreshing:
         self._thread.start()
 
     def pause(self) -> None:
-        """Refresh no more for now; returns when the last answers had half a second to come."""
+        """Refresh no more for now; returns when the last answers have come, or had time to."""
         self._going.clear()
-        time.sleep(0.5)
+        deadline = time.monotonic() + LAST_ANSWERS
+        while self.silent() and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def resume(self) -> None:
         """Go on; what was noted of before is forgotten."""
@@ -84,13 +88,15 @@ class Refreshing:
         self._going.set()
 
     def stop(self) -> None:
-        """End, with half a second for the last answers; again, it does nothing."""
+        """End when the last answers have come, or had time to; again, it does nothing."""
         if self._ending.is_set():
             return
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join(10)
-        self._read(time.monotonic() + 0.5)
+        deadline = time.monotonic() + LAST_ANSWERS
+        while self.silent() and time.monotonic() < deadline:
+            self._read(time.monotonic() + 0.05)
         self._wire.close()
 
     def silent(self) -> list[str]:
