@@ -59,14 +59,15 @@ class DownstreamSide:
         self._parts.ways.reach(branch, self._profile(branch), hop, now, local=local)
 
     def _lends_gateway(self, branch: Branch, hop: NextHop) -> bool:
-        """True if a request for a registered phone, or of a dialog that is with nobody there, would
-        go to a guarded host, because of a name or of a Route of the caller's: neither may call at
-        its owner's expense."""
+        """True if a request for a registered phone, by a Path of ours, or of a dialog that is with
+        nobody there, would go to a guarded host, because of a name or of a Route of the caller's:
+        none of them may call at its owner's expense."""
         guarded, target = self._parts.settings.guarded, branch.target
         if guarded is None or (branch.hops is None and not branch.fork.next_route):
             return False  # addresses were looked at when a Contact was registered, a request came
-        token = _incoming(branch).token
-        phone = target.aor and not target.path
+        incoming = _incoming(branch)
+        token = incoming.token
+        phone = incoming.edge is not None or (target.aor and not target.path)
         if not phone and (token is None or token.trunk):
             return False
         return guarded(hop.host, hop.port) or guarded(hop.server_name, hop.port)
