@@ -62,6 +62,7 @@ def exchange_on(server: Postgres, database: str, folder: Path) -> Iterator[Excha
         lines = [f"{account.address} {account.password}\n" for account in PHONES + STRANGERS]
         done = exchange.offhook("user", "import", "-", stdin="".join(lines))
         assert done.returncode == 0, done.stderr
+        time.sleep(1.0)  # what was looked up before the server hears of the import is forgotten
         yield exchange
 
 
