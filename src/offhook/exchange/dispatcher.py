@@ -61,6 +61,7 @@ class Dispatcher:
         self._authenticator = Authenticator(serving)
         self._doorkeeper = Doorkeeper(serving, self._authenticator)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
         serving.engine.show_unmatched(handlers.unmatched)
         self._registrations = RegistrationEvents(
             handlers, serving.bindings, serving.clock.unix, serving.gruus
@@ -104,7 +105,8 @@ class Dispatcher:
             log.info("flow_failed", aor=target.aor, contact=target.uri)
 
     async def stop(self) -> None:
-        """End every handler and hook that still runs."""
+        """End every handler and hook that still runs; from now on requests are refused."""
+        self._stopped = True
         await self._registrations.stop()
         for task in self._tasks:
             task.cancel()
@@ -122,6 +124,10 @@ class Dispatcher:
     # requests ------------------------------------------------------------------------------------
     def _received(self, incoming: Incoming) -> None:
         serving = self._serving
+        if self._stopped:
+            if incoming.message.method != "ACK":
+                serving.engine.respond(incoming, 503, serving.clock.now())
+            return
         profile = serving.profiles[incoming.flow.profile]
         request = Request(serving, incoming, profile, self._authenticator.waiting)
         incoming.handle = request

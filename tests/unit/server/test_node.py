@@ -354,6 +354,31 @@ def test_handlers_end_with_the_server() -> None:
     play(story())
 
 
+def test_requests_are_refused_while_the_program_shuts_down() -> None:
+    called: list[str] = []
+    exchange = Exchange()
+
+    @exchange.request("INVITE")
+    async def invite(_request: Request) -> Decision:
+        called.append("handler")
+        await asyncio.sleep(1000)
+        return Reply(486)
+
+    @exchange.shutdown
+    async def shutdown() -> None:
+        stage.receive("INVITE")
+        await asyncio.sleep(1)
+
+    stage = Stage(exchange)
+
+    async def story() -> None:
+        await stage.node.start()
+        await stage.node.stop()
+        assert (called, stage.statuses) == ([], [503])
+
+    play(story())
+
+
 def test_a_shutdown_function_that_fails_does_not_keep_the_others() -> None:
     ended: list[str] = []
     exchange = Exchange()
