@@ -52,6 +52,7 @@ __all__ = ["Node"]
 
 EXPIRY_PERIOD = 1.0  # seconds between looks for expired bindings
 TIMER_SLACK = 0.05  # share of its delay by which a SIP timer may be late: they wake together
+SHUTDOWN_SECONDS = 5.0  # for all shutdown functions together: bindings are still to be written
 DRAIN_STEP = 0.05  # seconds between looks whether transactions are left
 
 log = structlog.get_logger()
@@ -186,11 +187,7 @@ class Node:
             self._keep_alive = None
         if self._dispatcher is not None:
             await self._dispatcher.stop()
-            for hook in self._exchange.handlers.shutdown:
-                try:
-                    await _call(hook)
-                except Exception as error:
-                    log.error("shutdown_failed", exc_info=error)
+            await self._shut_down()
             self._exchange.unbind()
             self._dispatcher = None
         if self._driver is not None:
@@ -202,6 +199,15 @@ class Node:
         if self._storage is not None:
             await self._storage.close()
             self._storage = None
+
+    async def _shut_down(self) -> None:
+        end = asyncio.get_running_loop().time() + SHUTDOWN_SECONDS
+        for hook in self._exchange.handlers.shutdown:
+            try:
+                async with asyncio.timeout_at(end):
+                    await _call(hook)
+            except Exception as error:
+                log.error("shutdown_failed", exc_info=error)
 
     # what operators ask --------------------------------------------------------------------------
     @property

@@ -401,6 +401,26 @@ def test_a_shutdown_function_that_fails_does_not_keep_the_others() -> None:
     play(story())
 
 
+def test_a_shutdown_function_that_does_not_end_is_left() -> None:
+    exchange = Exchange()
+
+    @exchange.shutdown
+    async def waits() -> None:
+        await asyncio.sleep(1000)
+
+    stage = Stage(exchange)
+
+    async def story() -> None:
+        await stage.node.start()
+        with structlog.testing.capture_logs() as logs:
+            await stage.node.stop()
+        assert [log["event"] for log in logs] == ["shutdown_failed"]
+        assert stage.network.stopped
+        assert asyncio.get_running_loop().time() < 6
+
+    play(story())
+
+
 # draining -----------------------------------------------------------------------------------------
 def test_drain_waits_for_what_runs_and_refuses_the_rest() -> None:
     exchange = Exchange()
