@@ -31,7 +31,7 @@ from offhook.runtime.driver import Driver
 from offhook.runtime.network import Network
 from offhook.runtime.origins import Origins
 from offhook.runtime.sockets import SocketNetwork
-from offhook.runtime.stun_server import StunServer
+from offhook.runtime.stun_server import StunCounters, StunServer
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
@@ -227,6 +227,7 @@ class Node:
             bans=self._bans,
             lag=self._lag,
             certificates=self._tls.certificates,
+            stun=self._stun.counters if self._stun is not None else StunCounters(),
         )
 
     async def status(self) -> Mapping[str, Json]:
