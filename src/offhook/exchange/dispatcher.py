@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from offhook.auth.bans import Admission
 from offhook.engine.events import (
     AckReceived,
     Answered,
@@ -116,7 +115,9 @@ class Dispatcher:
     def _acknowledge(self, incoming: Incoming) -> None:
         """An ACK to an AoR of ours: from a dialog that we routed, or where nobody is challenged."""
         serving = self._serving
-        if incoming.token is None and serving.profiles[incoming.flow.profile].authenticate:
+        if incoming.token is None and (
+            serving.profiles[incoming.flow.profile].authenticate or self._doorkeeper.banned(incoming)
+        ):
             return
         for phone in acknowledge(serving, incoming):
             serving.engine.forward_stateless(incoming, phone, serving.clock.now())
@@ -153,7 +154,7 @@ class Dispatcher:
         It is never challenged (RFC 3261 22.1)."""
         serving = self._serving
         now = serving.clock.now()
-        if serving.bans.verdict(request.source[0], now).admission is Admission.BANNED:
+        if self._doorkeeper.banned(request.incoming):
             return
         try:
             handler = self._handlers.of(request.method)

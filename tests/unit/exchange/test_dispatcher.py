@@ -405,6 +405,15 @@ def test_an_ack_to_a_user_of_an_open_exchange_is_passed_on() -> None:
         assert bench.ask("ACK", "sip:x@elsewhere.example") == []
 
 
+def test_an_ack_of_a_banned_source_is_dropped_and_counted() -> None:
+    with Bench(setting=OPEN) as bench:
+        bench.bind("bob", BOB[0])
+        for _ in range(25):
+            bench.serving.bans.wrong(ALICE[0], bench.loop.time())
+        assert bench.ask("ACK", "sip:bob@example.com") == []
+        assert bench.serving.counters.banned == 1
+
+
 # the end ------------------------------------------------------------------------------------------
 def test_stopping_ends_the_handlers() -> None:
     exchange = Exchange()
