@@ -84,6 +84,7 @@ class Node:
         self._driver: Driver | None = None
         self._network: Network | None = None
         self._tls = Tls()
+        self._reloading = asyncio.Lock()  # one after the other: the last one asked for counts
         self._dispatcher: Dispatcher | None = None
         self._flow_bindings: FlowBindings | None = None
         self._keep_alive: KeepAlive | None = None
@@ -289,7 +290,8 @@ class Node:
         if tls.files == TlsFiles():
             raise UsageError("there is nothing to reload: the configuration names no certificate")
         try:
-            await asyncio.to_thread(tls.reload, network.unix())
+            async with self._reloading:
+                await asyncio.to_thread(tls.reload, network.unix())
         except StartError as error:
             log.error("certificates_not_reloaded", reason=str(error))
             raise

@@ -16,7 +16,7 @@ from http import HTTPStatus
 
 import structlog
 
-from offhook.errors import OffhookError, StorageError
+from offhook.errors import OffhookError, StartError, StorageError
 from offhook.server.admin import Admin, Page, Reply, health_page, live_page
 from offhook.server.control import Control
 from offhook.server.first_accounts import make_first_accounts
@@ -95,7 +95,8 @@ class Server:
 
     async def _reload(self) -> None:
         try:
-            await self._instance.reload_certificates()
+            with suppress(StartError):  # the instance has told it
+                await self._instance.reload_certificates()
         except OffhookError as error:
             log.error("reload_failed", reason=str(error))
 

@@ -249,6 +249,26 @@ async def test_certificates_are_reloaded(tmp_path: Path) -> None:
     await node.stop()
 
 
+async def test_reloads_come_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Authority(tmp_path).issue("server", ["sip.example.com"], [])
+    text = f'{TEXT}[tls]\ncertificate = "{tmp_path}/server.pem"\nkey = "{tmp_path}/server.key"\n'
+    node = Stage(text=text).node
+    await node.start()
+    steps: list[str] = []
+
+    async def in_thread(_work: object, _unix: float) -> None:
+        steps.append("begins")
+        await asyncio.sleep(0)
+        steps.append("ends")
+
+    monkeypatch.setattr(asyncio, "to_thread", in_thread)
+    await asyncio.gather(node.reload_certificates(), node.reload_certificates())
+    assert steps == ["begins", "ends", "begins", "ends"]
+    await node.stop()
+
+
 async def test_there_may_be_nothing_to_reload() -> None:
     node = Stage().node
     await node.start()

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from offhook.errors import StartError
 from offhook.runtime.limits import Limits
@@ -115,6 +116,18 @@ async def test_sighup_reads_certificates_again(tmp_path: Path) -> None:
             await instance.reloaded.wait()
         assert not server.task.done()
     assert instance.history[:3] == ["start", "reload", "reload"]
+
+
+async def test_a_reload_that_fails_is_told_once(tmp_path: Path) -> None:
+    """By the instance, which tells those of `offhook ctl reload` too."""
+    instance = FakeInstance()
+    instance.reload_error = "tls.key: cannot read /x"
+    async with running(tmp_path, instance):
+        with structlog.testing.capture_logs() as logs:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await instance.reloaded.wait()
+            await asyncio.sleep(0)
+        assert logs == []
 
 
 async def test_a_drain_that_does_not_end_is_left(
