@@ -40,6 +40,7 @@ from offhook.exchange.serving import Serving
 from offhook.exchange.sips import contact_for
 from offhook.exchange.verdict import Delayed, Pending
 from offhook.proxy.target import ForkRequest, Outcome, Target
+from offhook.runtime.complaints import Complaints
 
 __all__ = ["Dispatcher"]
 
@@ -61,6 +62,8 @@ class Dispatcher:
         self._doorkeeper = Doorkeeper(serving, self._authenticator)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
+        # a request of anybody looks something up: with a frozen database each one would be a line
+        self._storage_failures = Complaints(serving.clock.now, "error")
         serving.engine.show_unmatched(handlers.unmatched)
         self._registrations = RegistrationEvents(
             handlers, serving.bindings, serving.clock.unix, serving.gruus
@@ -99,7 +102,7 @@ class Dispatcher:
         try:
             self._serving.flows.failed(target.aor, target.path, is_it)
         except StorageError as error:
-            log.error("storage_failed", aor=target.aor, error=str(error))
+            self._storage_failures.tell("storage_failed", aor=target.aor, error=str(error))
         else:
             log.info("flow_failed", aor=target.aor, contact=target.uri)
 
@@ -314,7 +317,9 @@ class Dispatcher:
         elif isinstance(error, StorageError):
             status = 503
             self._serving.counters.storage_failed += 1
-            log.error("storage_failed", call_id=request.call_id, error=str(error))
+            self._storage_failures.tell(
+                "storage_failed", call_id=request.call_id, error=str(error)
+            )
         else:
             status = 500
             self._serving.counters.handlers_failed += 1

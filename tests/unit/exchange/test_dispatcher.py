@@ -14,6 +14,7 @@ from offhook.engine.events import DestinationChanged
 from offhook.errors import PeerError, StorageError
 from offhook.exchange import Decision, Exchange, Fork, Outcome, Reply, Request
 from offhook.message import Message
+from offhook.runtime.complaints import BURST
 from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop
 from tests.unit.exchange.bench import ALICE, BOB, CAROL, Bench, ColdAccounts, Setting
@@ -382,6 +383,22 @@ def test_the_account_store_fails() -> None:
         answers = bench.ask_as("alice", "MESSAGE", "sip:bob@example.com")
         assert _statuses(answers) == [503]
         assert [log["event"] for log in logs] == ["storage_failed"]
+
+
+def test_a_storage_that_fails_fills_no_log() -> None:
+    exchange = Exchange()
+
+    @exchange.request("MESSAGE")
+    def message(_request: Request) -> Decision:
+        raise StorageError("down")
+
+    with Bench(exchange, OPEN) as bench, structlog.testing.capture_logs() as logs:
+        for number in range(BURST + 10):
+            (answer,) = bench.ask("MESSAGE", "sip:bob@example.com", call_id=f"call-{number}")
+            assert answer.status == 503
+        assert len(logs) == BURST
+        assert {log["log_level"] for log in logs} == {"error"}
+        assert bench.serving.counters.storage_failed == BURST + 10
 
 
 # other events -------------------------------------------------------------------------------------
