@@ -119,7 +119,8 @@ class Dispatcher:
         """An ACK to an AoR of ours: from a dialog that we routed, or where nobody is challenged."""
         serving = self._serving
         if incoming.token is None and (
-            serving.profiles[incoming.flow.profile].authenticate or self._doorkeeper.banned(incoming)
+            serving.profiles[incoming.flow.profile].authenticate
+            or self._doorkeeper.banned(incoming)
         ):
             return
         for phone in acknowledge(serving, incoming):
@@ -317,9 +318,7 @@ class Dispatcher:
         elif isinstance(error, StorageError):
             status = 503
             self._serving.counters.storage_failed += 1
-            self._storage_failures.tell(
-                "storage_failed", call_id=request.call_id, error=str(error)
-            )
+            self._storage_failures.tell("storage_failed", call_id=request.call_id, error=str(error))
         else:
             status = 500
             self._serving.counters.handlers_failed += 1

@@ -33,7 +33,7 @@ from offhook.version import __version__
 __all__ = ["Server", "serve"]
 
 DRAIN_SECONDS = 5.0  # a ringing call may still be answered; service managers wait 90
-# with a frozen database: shutdown functions 5, connections 3, the last rows 8, look-ups 2.5, and the
+# with a frozen database: shutdown functions 5, connections 3, the last rows 8, look-ups 2.5 and the
 # good-byes to the database 10; what was lost must still be told, and service managers wait 90
 STOP_SECONDS = 30.0
 
