@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from offhook.auth.subscriber import subscriber
 
 __all__ = ["Admission", "BanPolicy", "BanVerdict", "Bans"]
 
@@ -78,7 +80,7 @@ class Bans:
         misbehaves."""
         if not self._records:
             return _ALLOW
-        key = _key(source)
+        key = subscriber(source)
         record = self._records.get(key)
         return _ALLOW if record is None else self._judge(key, record, now)
 
@@ -87,7 +89,7 @@ class Bans:
         if self._allowed(source):
             return _ALLOW
         policy = self._policy
-        key = _key(source)
+        key = subscriber(source)
         record = self._records.pop(key, None)
         if record is None:
             record = _Record(1.0, now)
@@ -111,7 +113,7 @@ class Bans:
 
     def forgive(self, source: str) -> bool:
         """Forget a source; True if it was known."""
-        return self._records.pop(_key(source), None) is not None
+        return self._records.pop(subscriber(source), None) is not None
 
     def _judge(self, key: str, record: _Record, now: float) -> BanVerdict:
         policy = self._policy
@@ -141,17 +143,3 @@ class Bans:
         except ValueError:
             return False
         return any(address in network for network in self._policy.allow)
-
-
-def _key(source: str) -> str:
-    """What is counted: an IPv4 address, or the /64 of an IPv6 address, which one subscriber owns as
-    a whole."""
-    if ":" not in source:
-        return source
-    try:
-        address = IPv6Address(source)
-    except ValueError:
-        return source
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(IPv6Network((int(address) >> 64 << 64, 64)))

@@ -115,7 +115,8 @@ class Engine:
 
     def send_failed(self, flow: Flow, now: float) -> None:
         """A datagram to the remote address of `flow` was refused: what was just sent there has
-        failed (RFC 3261 18.4)."""
+        failed (RFC 3261 18.4). The flow itself stays until it is silent: the kernel also passes on
+        errors that answer nothing of ours, and anybody can forge one."""
         failed: list[ClientTransaction] = []
         for machine in reversed(self._transactions.clients.values()):
             if machine.since < now - ICMP_MEMORY:
@@ -124,8 +125,6 @@ class Engine:
                 failed.append(machine)
         for machine in failed:
             self._keeper.client_failed(machine, now)
-        if self._watch.forget(flow):  # RFC 5626 7: what is bound to it goes with it
-            self._parts.events.append(FlowLost(flow, "unreachable"))
 
     def advance(self, now: float) -> None:
         """Time has passed."""

@@ -57,9 +57,9 @@ class FlowWatch:
         if known is not None:
             known.heard = now
 
-    def forget(self, flow: Flow) -> bool:
-        """It is not timed any more; True if it was."""
-        return self.flows.pop(flow.name, None) is not None
+    def forget(self, flow: Flow) -> None:
+        """It is not timed any more."""
+        self.flows.pop(flow.name, None)
 
     def look(self, watched: _Watched, now: float) -> None:
         """The timer of a flow has come."""

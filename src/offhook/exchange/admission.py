@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from offhook.auth.bans import Admission
-from offhook.engine.incoming import OwnReply
+from offhook.engine.incoming import Incoming, OwnReply
 from offhook.exchange.authentication import Authenticator, aor_in
 from offhook.exchange.builtin import ALLOW, METHODS, proxy_require
 from offhook.exchange.request import Request
@@ -21,17 +21,22 @@ class Doorkeeper:
         self._serving = serving
         self._authenticator = authenticator
 
+    def banned(self, incoming: Incoming) -> bool:
+        """True if the source is banned: what it sends is counted and dropped."""
+        serving = self._serving
+        verdict = serving.bans.verdict(incoming.flow.remote[0], serving.clock.now())
+        if verdict.admission is not Admission.BANNED:
+            return False
+        serving.counters.banned += 1
+        return True
+
     def admit(self, request: Request, *, handled: bool) -> OwnReply | Delayed | Pending | None:
         """None if the request may go on. `handled`: the program has a handler for its method."""
         serving = self._serving
         profile = request.profile
         if request.incoming.token is not None:
             return None  # of a dialog that we routed
-        if (
-            serving.bans.verdict(request.source[0], serving.clock.now()).admission
-            is Admission.BANNED
-        ):
-            serving.counters.banned += 1
+        if self.banned(request.incoming):
             return Delayed(None, 0.0)
         refusal = proxy_require(request)
         if refusal is not None:

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from offhook.auth.bans import Admission
 from offhook.engine.events import (
     AckReceived,
     Answered,
@@ -41,6 +40,7 @@ from offhook.exchange.serving import Serving
 from offhook.exchange.sips import contact_for
 from offhook.exchange.verdict import Delayed, Pending
 from offhook.proxy.target import ForkRequest, Outcome, Target
+from offhook.runtime.complaints import Complaints
 
 __all__ = ["Dispatcher"]
 
@@ -61,6 +61,9 @@ class Dispatcher:
         self._authenticator = Authenticator(serving)
         self._doorkeeper = Doorkeeper(serving, self._authenticator)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
+        # a request of anybody looks something up: with a frozen database each one would be a line
+        self._storage_failures = Complaints(serving.clock.now, "error")
         serving.engine.show_unmatched(handlers.unmatched)
         self._registrations = RegistrationEvents(
             handlers, serving.bindings, serving.clock.unix, serving.gruus
@@ -99,12 +102,13 @@ class Dispatcher:
         try:
             self._serving.flows.failed(target.aor, target.path, is_it)
         except StorageError as error:
-            log.error("storage_failed", aor=target.aor, error=str(error))
+            self._storage_failures.tell("storage_failed", aor=target.aor, error=str(error))
         else:
             log.info("flow_failed", aor=target.aor, contact=target.uri)
 
     async def stop(self) -> None:
-        """End every handler and hook that still runs."""
+        """End every handler and hook that still runs; from now on requests are refused."""
+        self._stopped = True
         await self._registrations.stop()
         for task in self._tasks:
             task.cancel()
@@ -114,7 +118,10 @@ class Dispatcher:
     def _acknowledge(self, incoming: Incoming) -> None:
         """An ACK to an AoR of ours: from a dialog that we routed, or where nobody is challenged."""
         serving = self._serving
-        if incoming.token is None and serving.profiles[incoming.flow.profile].authenticate:
+        if incoming.token is None and (
+            serving.profiles[incoming.flow.profile].authenticate
+            or self._doorkeeper.banned(incoming)
+        ):
             return
         for phone in acknowledge(serving, incoming):
             serving.engine.forward_stateless(incoming, phone, serving.clock.now())
@@ -122,6 +129,10 @@ class Dispatcher:
     # requests ------------------------------------------------------------------------------------
     def _received(self, incoming: Incoming) -> None:
         serving = self._serving
+        if self._stopped:
+            if incoming.message.method != "ACK":
+                serving.engine.respond(incoming, 503, serving.clock.now())
+            return
         profile = serving.profiles[incoming.flow.profile]
         request = Request(serving, incoming, profile, self._authenticator.waiting)
         incoming.handle = request
@@ -147,7 +158,7 @@ class Dispatcher:
         It is never challenged (RFC 3261 22.1)."""
         serving = self._serving
         now = serving.clock.now()
-        if serving.bans.verdict(request.source[0], now).admission is Admission.BANNED:
+        if self._doorkeeper.banned(request.incoming):
             return
         try:
             handler = self._handlers.of(request.method)
@@ -307,7 +318,7 @@ class Dispatcher:
         elif isinstance(error, StorageError):
             status = 503
             self._serving.counters.storage_failed += 1
-            log.error("storage_failed", call_id=request.call_id, error=str(error))
+            self._storage_failures.tell("storage_failed", call_id=request.call_id, error=str(error))
         else:
             status = 500
             self._serving.counters.handlers_failed += 1

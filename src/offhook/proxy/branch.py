@@ -259,6 +259,8 @@ class Branch:
             self.hops = None
             self.target = self.ways.popleft()
             self._try_target(now)
+        elif self.failure == 503 and self.target.path and self.target.origin:
+            self.end(480, None, now)  # the edge of a phone is gone: its last flow has failed
         else:
             self.end(self.failure, None, now)
 
@@ -340,7 +342,7 @@ class Branch:
                 self.hops = None  # other addresses of that edge know no better
                 self._try_hop(480 if status == 430 else status, now)
                 return
-            if status == 430:
+            if status in (430, 503):
                 self.end(480, None, now)  # which flow failed is between the edge and us
                 return
         self.end(status, response, now)

@@ -57,7 +57,7 @@ class Driver:
         return bound
 
     async def stop(self) -> None:
-        """Close the network; no input is taken any more."""
+        """Close the network; from now on no message is taken any more."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
@@ -66,6 +66,8 @@ class Driver:
     # Sink ----------------------------------------------------------------------------------------
     def receive(self, flow: Flow, data: bytes) -> None:
         """A datagram, or the next octets of a stream."""
+        if self._stopped:
+            return  # a connection says its last words while it is closed
         engine = self.engine
         try:
             engine.receive(flow, data, self.network.now())

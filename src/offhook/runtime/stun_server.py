@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from offhook.auth.subscriber import subscriber
 from offhook.errors import StartError
 from offhook.runtime.binding import bind_datagrams, checked
 from offhook.runtime.counters import Counters
@@ -25,9 +26,9 @@ from offhook.transport.stun import CHANGE_IP, CHANGE_PORT, answer, read_binding,
 
 __all__ = ["StunCounters", "StunServer"]
 
-RATE = 20.0  # answers a second to one address: a browser asks some ten times for each call
+RATE = 20.0  # answers a second to one subscriber: a browser asks some ten times for each call
 BURST = 100.0  # that many at once: an office behind one NAT that wakes up
-SOURCES = 10_000  # addresses whose rate is known; past it all start anew: 2 MB
+SOURCES = 10_000  # subscribers whose rate is known, those that asked last: 2 MB
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ class StunCounters:
     answered: int = 0
     refused: int = 0  # 420: attributes that we would have to understand
     malformed: int = 0
-    limited: int = 0  # not answered: too many from one address
+    limited: int = 0  # not answered: too many from one subscriber
 
 
 class StunServer:
@@ -126,13 +127,14 @@ class StunServer:
             bound.send(bound.flow_to(flow.remote, ""), data)
 
     def _allowed(self, host: str) -> bool:
-        """A token bucket for each source address."""
+        """A token bucket for each subscriber, the one that asked last at the end."""
         now = self._loop.time() if self._loop is not None else 0.0
-        left, since = self._tokens.get(host, (BURST, now))
+        source = subscriber(host)
+        left, since = self._tokens.pop(source, (BURST, now))
         left = min(BURST, left + (now - since) * RATE)
         if len(self._tokens) >= SOURCES:
-            self._tokens.clear()
-        self._tokens[host] = (max(left - 1.0, 0.0), now)
+            del self._tokens[next(iter(self._tokens))]
+        self._tokens[source] = (max(left - 1.0, 0.0), now)
         return left >= 1.0
 
     def send_failed(self, flow: Flow) -> None:

@@ -13,7 +13,7 @@ from itertools import combinations
 from pathlib import Path
 
 from offhook.server.layers import Key, Location
-from offhook.server.listen import listener_text, parse_listener
+from offhook.server.listen import listener_text, parse_address, parse_listener
 from offhook.server.schema import Config, Profile
 from offhook.transport import Listener
 from offhook.transport.flow import SECURE
@@ -46,6 +46,7 @@ def cross_faults(config: Config) -> Iterator[Fault]:
     yield from _leases(config)
     yield from _storage(config)
     yield from _stun(config)
+    yield from _admin(config)
 
 
 def missing_files(config: Config) -> list[str]:
@@ -133,6 +134,17 @@ def _stun(config: Config) -> Iterator[Fault]:
             if _clash(mine, sip):
                 text = f"{listener_text(mine)} is taken by {'.'.join(sip_key)}, which answers STUN"
                 yield Fault(mine_key, text, (sip_key, key))
+
+
+def _admin(config: Config) -> Iterator[Fault]:
+    if not config.admin.listen:
+        return
+    mine = Listener("", "TCP", *parse_address(config.admin.listen))
+    for sip_key, sip in _listeners(config):
+        if _clash(mine, sip):
+            where = f"{listener_text(sip)} of {'.'.join(sip_key)}"
+            text = f"{config.admin.listen} is taken by {where}"
+            yield Fault(("admin", "listen"), text, (sip_key,))
 
 
 def _shared_addresses(config: Config) -> Iterator[Fault]:

@@ -112,6 +112,11 @@ def _websocket_failures(measures: Measures) -> Iterable[Sample]:
     yield ("protocol",), counters.websocket_violations
 
 
+def _stun(measures: Measures) -> Iterable[Sample]:
+    for outcome in ("answered", "refused", "malformed", "limited"):
+        yield (outcome,), getattr(measures.stun, outcome)
+
+
 COUNTERS = (
     # core
     Row(
@@ -357,6 +362,12 @@ COUNTERS = (
         "udp_fragmented_datagrams",
         "Datagrams sent that are too large for one Ethernet frame.",
         _one(lambda measures: measures.network.counters.datagrams_fragmented),
+    ),
+    Row(
+        "stun_requests",
+        "What became of datagrams to the listeners of stun.listen.",
+        _stun,
+        ("outcome",),
     ),
     # storage
     Row(

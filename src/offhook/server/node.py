@@ -31,7 +31,7 @@ from offhook.runtime.driver import Driver
 from offhook.runtime.network import Network
 from offhook.runtime.origins import Origins
 from offhook.runtime.sockets import SocketNetwork
-from offhook.runtime.stun_server import StunServer
+from offhook.runtime.stun_server import StunCounters, StunServer
 from offhook.runtime.tls import Tls
 from offhook.runtime.tls_files import TlsFiles
 from offhook.server.collector import quiet_collector
@@ -52,6 +52,7 @@ __all__ = ["Node"]
 
 EXPIRY_PERIOD = 1.0  # seconds between looks for expired bindings
 TIMER_SLACK = 0.05  # share of its delay by which a SIP timer may be late: they wake together
+SHUTDOWN_SECONDS = 5.0  # for all shutdown functions together: bindings are still to be written
 DRAIN_STEP = 0.05  # seconds between looks whether transactions are left
 
 log = structlog.get_logger()
@@ -83,6 +84,7 @@ class Node:
         self._driver: Driver | None = None
         self._network: Network | None = None
         self._tls = Tls()
+        self._reloading = asyncio.Lock()  # one after the other: the last one asked for counts
         self._dispatcher: Dispatcher | None = None
         self._flow_bindings: FlowBindings | None = None
         self._keep_alive: KeepAlive | None = None
@@ -186,11 +188,7 @@ class Node:
             self._keep_alive = None
         if self._dispatcher is not None:
             await self._dispatcher.stop()
-            for hook in self._exchange.handlers.shutdown:
-                try:
-                    await _call(hook)
-                except Exception as error:
-                    log.error("shutdown_failed", exc_info=error)
+            await self._shut_down()
             self._exchange.unbind()
             self._dispatcher = None
         if self._driver is not None:
@@ -202,6 +200,15 @@ class Node:
         if self._storage is not None:
             await self._storage.close()
             self._storage = None
+
+    async def _shut_down(self) -> None:
+        end = asyncio.get_running_loop().time() + SHUTDOWN_SECONDS
+        for hook in self._exchange.handlers.shutdown:
+            try:
+                async with asyncio.timeout_at(end):
+                    await _call(hook)
+            except Exception as error:
+                log.error("shutdown_failed", exc_info=error)
 
     # what operators ask --------------------------------------------------------------------------
     @property
@@ -221,6 +228,7 @@ class Node:
             bans=self._bans,
             lag=self._lag,
             certificates=self._tls.certificates,
+            stun=self._stun.counters if self._stun is not None else StunCounters(),
         )
 
     async def status(self) -> Mapping[str, Json]:
@@ -282,7 +290,8 @@ class Node:
         if tls.files == TlsFiles():
             raise UsageError("there is nothing to reload: the configuration names no certificate")
         try:
-            await asyncio.to_thread(tls.reload, network.unix())
+            async with self._reloading:
+                await asyncio.to_thread(tls.reload, network.unix())
         except StartError as error:
             log.error("certificates_not_reloaded", reason=str(error))
             raise

@@ -16,7 +16,7 @@ from http import HTTPStatus
 
 import structlog
 
-from offhook.errors import OffhookError, StorageError
+from offhook.errors import OffhookError, StartError, StorageError
 from offhook.server.admin import Admin, Page, Reply, health_page, live_page
 from offhook.server.control import Control
 from offhook.server.first_accounts import make_first_accounts
@@ -33,7 +33,9 @@ from offhook.version import __version__
 __all__ = ["Server", "serve"]
 
 DRAIN_SECONDS = 5.0  # a ringing call may still be answered; service managers wait 90
-STOP_SECONDS = 10.0  # for shutdown handlers and the last rows to the database
+# with a frozen database: shutdown functions 5, connections 3, the last rows 8, look-ups 2.5 and the
+# good-byes to the database 10; what was lost must still be told, and service managers wait 90
+STOP_SECONDS = 30.0
 
 log = structlog.get_logger()
 
@@ -93,7 +95,8 @@ class Server:
 
     async def _reload(self) -> None:
         try:
-            await self._instance.reload_certificates()
+            with suppress(StartError):  # the instance has told it
+                await self._instance.reload_certificates()
         except OffhookError as error:
             log.error("reload_failed", reason=str(error))
 

@@ -129,7 +129,7 @@ class Owner:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await connection.close()
+                await connection.close(timeout=QUESTION)  # a frozen server hears no good-bye
 
     async def _lock(self, connection: asyncpg.Connection) -> None:
         loop = asyncio.get_running_loop()

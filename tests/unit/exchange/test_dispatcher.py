@@ -14,6 +14,7 @@ from offhook.engine.events import DestinationChanged
 from offhook.errors import PeerError, StorageError
 from offhook.exchange import Decision, Exchange, Fork, Outcome, Reply, Request
 from offhook.message import Message
+from offhook.runtime.complaints import BURST
 from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop
 from tests.unit.exchange.bench import ALICE, BOB, CAROL, Bench, ColdAccounts, Setting
@@ -384,6 +385,22 @@ def test_the_account_store_fails() -> None:
         assert [log["event"] for log in logs] == ["storage_failed"]
 
 
+def test_a_storage_that_fails_fills_no_log() -> None:
+    exchange = Exchange()
+
+    @exchange.request("MESSAGE")
+    def message(_request: Request) -> Decision:
+        raise StorageError("down")
+
+    with Bench(exchange, OPEN) as bench, structlog.testing.capture_logs() as logs:
+        for number in range(BURST + 10):
+            (answer,) = bench.ask("MESSAGE", "sip:bob@example.com", call_id=f"call-{number}")
+            assert answer.status == 503
+        assert len(logs) == BURST
+        assert {log["log_level"] for log in logs} == {"error"}
+        assert bench.serving.counters.storage_failed == BURST + 10
+
+
 # other events -------------------------------------------------------------------------------------
 def test_a_lost_connection_is_reported() -> None:
     with Bench(setting=OPEN) as bench:
@@ -403,6 +420,15 @@ def test_an_ack_to_a_user_of_an_open_exchange_is_passed_on() -> None:
         (sent,) = bench.ask("ACK", "sip:bob@example.com")
         assert (sent.method, sent.uri) == ("ACK", TO_BOB)
         assert bench.ask("ACK", "sip:x@elsewhere.example") == []
+
+
+def test_an_ack_of_a_banned_source_is_dropped_and_counted() -> None:
+    with Bench(setting=OPEN) as bench:
+        bench.bind("bob", BOB[0])
+        for _ in range(25):
+            bench.serving.bans.wrong(ALICE[0], bench.loop.time())
+        assert bench.ask("ACK", "sip:bob@example.com") == []
+        assert bench.serving.counters.banned == 1
 
 
 # the end ------------------------------------------------------------------------------------------

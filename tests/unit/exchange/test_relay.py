@@ -115,3 +115,4 @@ def test_banned_sources_are_not_relayed() -> None:
             bench.serving.bans.wrong(ALICE[0], bench.loop.time())
         assert bench.ask("CANCEL", "sip:bob@example.com") == []
         assert bench.ask("ACK", "sip:bob@example.com") == []
+        assert bench.serving.counters.banned == 2

@@ -287,6 +287,30 @@ def test_when_every_flow_has_failed_the_phone_is_unavailable() -> None:
     assert (branch.ended, branch.status, branch.response) == (True, 480, None)
 
 
+@pytest.mark.rfc("5626", "7")
+def test_a_phone_whose_edges_cannot_be_reached_is_480() -> None:
+    outlet = Outlet()
+    outlet.dead = {"192.0.2.7", "192.0.2.8"}
+    last = Target("sip:x@192.0.2.9", path=("<sip:192.0.2.8;lr>",), origin="desk")
+    first = Target(
+        "sip:x@192.0.2.9", path=("<sip:192.0.2.7;lr>",), origin="desk", alternatives=(last,)
+    )
+    _, branch = start(first, outlet)
+    assert (branch.ended, branch.status) == (True, 480)
+    unknown = Target("sip:x@192.0.2.9", path=("<sip:edge.test;lr>",), origin="desk")
+    _, branch = start(unknown, outlet)
+    assert (branch.ended, branch.status) == (True, 480)
+
+
+@pytest.mark.rfc("5626", "7")
+def test_a_phone_whose_edge_takes_nothing_is_480() -> None:
+    outlet = Outlet()
+    target = Target("sip:x@192.0.2.9", path=("<sip:192.0.2.8;lr>",), origin="desk")
+    fork, branch = start(target, outlet)
+    fork.final(branch, response(503), 1.0)
+    assert (branch.ended, branch.status) == (True, 480)
+
+
 def test_a_430_that_is_not_about_a_flow_of_ours_is_passed_on() -> None:
     outlet = Outlet()
     fork, branch = start(Target("sip:x@192.0.2.9"), outlet)

@@ -59,6 +59,17 @@ class Stage:
         return [each.message for each in self.network.sent]
 
 
+def test_after_the_end_no_message_is_taken() -> None:
+    async def story() -> None:
+        stage = Stage()
+        await stage.listen()
+        await stage.driver.stop()
+        stage.request()
+        assert stage.events == []
+
+    play(story())
+
+
 def _fork_to(uri: str) -> Decide:
     def decide(engine: Engine, event: Event) -> None:
         if isinstance(event, RequestReceived):

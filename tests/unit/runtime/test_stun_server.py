@@ -123,6 +123,31 @@ def test_garbage_and_too_much_are_not_answered(run: Story, monkeypatch: pytest.M
     run(story())
 
 
+@pytest.mark.parametrize(
+    ("guest", "others"),
+    [
+        ("192.0.2.1", [f"198.51.100.{n}" for n in range(3)]),
+        ("2001:db8::1", ["2001:db8:0:1::1", "2001:db8:0:2::1"]),
+    ],
+)
+def test_other_sources_do_not_reset_the_limit_of_one(
+    monkeypatch: pytest.MonkeyPatch, guest: str, others: list[str]
+) -> None:
+    monkeypatch.setattr(stun_server, "BURST", 3.0)
+    monkeypatch.setattr(stun_server, "SOURCES", 2)
+    listener = Listener("stun", "UDP", "127.0.0.1", 0)
+    server = StunServer([listener])
+    allowed = [server._allowed(host) for other in others for host in (guest, other, guest)]
+    assert allowed.count(False) == len(others) * 2 - 3
+
+
+def test_a_network_of_one_subscriber_has_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stun_server, "BURST", 3.0)
+    server = StunServer([Listener("stun", "UDP", "127.0.0.1", 0)])
+    allowed = [server._allowed(f"2001:db8::{number}") for number in range(4)]
+    assert allowed == [True, True, True, False]
+
+
 def test_a_port_that_is_taken_is_one_line_and_leaves_nothing_open(run: Story) -> None:
     async def story() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:

@@ -74,6 +74,32 @@ def test_files_that_are_missing(tmp_path: Path) -> None:
     assert missing_files(config) == []
 
 
+@pytest.mark.parametrize(
+    ("admin", "listener", "taken"),
+    [
+        ("127.0.0.1:8060", "tcp:127.0.0.1:8060", True),
+        ("127.0.0.1:8060", "wss:0.0.0.0:8060", True),
+        ("0.0.0.0:8060", "ws:192.0.2.1:8060", True),
+        ("[::1]:8060", "tls:[::1]:8060", True),
+        ("127.0.0.1:8060", "udp:127.0.0.1:8060", False),
+        ("127.0.0.1:8060", "tcp:192.0.2.1:8060", False),
+        ("127.0.0.1:0", "tcp:127.0.0.1:0", False),
+    ],
+)
+def test_the_admin_listener_has_a_port_of_its_own(admin: str, listener: str, taken: bool) -> None:
+    text = (
+        f'[profiles.p]\nlisten = ["{listener}"]\n[admin]\nlisten = "{admin}"\n'
+        '[tls]\ncertificate = "c"\nkey = "k"\n'
+    )
+    faults: list[str] = []
+    try:
+        load_text(text)
+    except ConfigurationError as error:
+        faults = error.faults
+    line = f"offhook.toml: admin.listen: {admin} is taken by {listener} of profiles.p.listen"
+    assert faults == ([line] if taken else [])
+
+
 def test_the_second_port_of_stun_is_not_taken() -> None:
     text = (
         '[profiles.p]\nlisten = ["udp:192.0.2.2:3479", "tcp:192.0.2.1:3479"]\n'

@@ -189,7 +189,12 @@ def test_the_loop_gets_its_turns_during_a_long_page() -> None:
 def test_no_counter_is_forgotten() -> None:
     async def story(world: World) -> None:
         measures = world.server.measures()
-        every = (measures.engine.counters, measures.network.counters, measures.exchange)
+        every = (
+            measures.engine.counters,
+            measures.network.counters,
+            measures.exchange,
+            measures.stun,
+        )
         names: dict[float, str] = {}
         for counters in every:
             for field in fields(counters):

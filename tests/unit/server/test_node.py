@@ -249,6 +249,26 @@ async def test_certificates_are_reloaded(tmp_path: Path) -> None:
     await node.stop()
 
 
+async def test_reloads_come_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Authority(tmp_path).issue("server", ["sip.example.com"], [])
+    text = f'{TEXT}[tls]\ncertificate = "{tmp_path}/server.pem"\nkey = "{tmp_path}/server.key"\n'
+    node = Stage(text=text).node
+    await node.start()
+    steps: list[str] = []
+
+    async def in_thread(_work: object, _unix: float) -> None:
+        steps.append("begins")
+        await asyncio.sleep(0)
+        steps.append("ends")
+
+    monkeypatch.setattr(asyncio, "to_thread", in_thread)
+    await asyncio.gather(node.reload_certificates(), node.reload_certificates())
+    assert steps == ["begins", "ends", "begins", "ends"]
+    await node.stop()
+
+
 async def test_there_may_be_nothing_to_reload() -> None:
     node = Stage().node
     await node.start()
@@ -354,6 +374,31 @@ def test_handlers_end_with_the_server() -> None:
     play(story())
 
 
+def test_requests_are_refused_while_the_program_shuts_down() -> None:
+    called: list[str] = []
+    exchange = Exchange()
+
+    @exchange.request("INVITE")
+    async def invite(_request: Request) -> Decision:
+        called.append("handler")
+        await asyncio.sleep(1000)
+        return Reply(486)
+
+    @exchange.shutdown
+    async def shutdown() -> None:
+        stage.receive("INVITE")
+        await asyncio.sleep(1)
+
+    stage = Stage(exchange)
+
+    async def story() -> None:
+        await stage.node.start()
+        await stage.node.stop()
+        assert (called, stage.statuses) == ([], [503])
+
+    play(story())
+
+
 def test_a_shutdown_function_that_fails_does_not_keep_the_others() -> None:
     ended: list[str] = []
     exchange = Exchange()
@@ -372,6 +417,26 @@ def test_a_shutdown_function_that_fails_does_not_keep_the_others() -> None:
         assert [log["event"] for log in logs] == ["shutdown_failed"]
         assert ended == ["second"]
         assert stage.network.stopped
+
+    play(story())
+
+
+def test_a_shutdown_function_that_does_not_end_is_left() -> None:
+    exchange = Exchange()
+
+    @exchange.shutdown
+    async def waits() -> None:
+        await asyncio.sleep(1000)
+
+    stage = Stage(exchange)
+
+    async def story() -> None:
+        await stage.node.start()
+        with structlog.testing.capture_logs() as logs:
+            await stage.node.stop()
+        assert [log["event"] for log in logs] == ["shutdown_failed"]
+        assert stage.network.stopped
+        assert asyncio.get_running_loop().time() < 6
 
     play(story())
 

@@ -12,12 +12,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from offhook.errors import StartError
+from offhook.runtime.limits import Limits
 from offhook.server import serve as module
 from offhook.server.config import load_text
+from offhook.server.node import SHUTDOWN_SECONDS
 from offhook.server.schema import Config
-from offhook.server.serve import serve
+from offhook.server.serve import STOP_SECONDS, serve
+from offhook.storage.connections import DEADLINE, DISPOSE_DEADLINE
+from offhook.storage.owner import QUESTION
+from offhook.storage.sql import WATCH_INTERVAL
+from offhook.storage.write_behind import CLOSE_DEADLINE
 from tests.unit.server.fake_instance import FakeInstance
 
 pytestmark = pytest.mark.usefixtures("logging_put_back")
@@ -111,6 +118,18 @@ async def test_sighup_reads_certificates_again(tmp_path: Path) -> None:
     assert instance.history[:3] == ["start", "reload", "reload"]
 
 
+async def test_a_reload_that_fails_is_told_once(tmp_path: Path) -> None:
+    """By the instance, which tells those of `offhook ctl reload` too."""
+    instance = FakeInstance()
+    instance.reload_error = "tls.key: cannot read /x"
+    async with running(tmp_path, instance):
+        with structlog.testing.capture_logs() as logs:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await instance.reloaded.wait()
+            await asyncio.sleep(0)
+        assert logs == []
+
+
 async def test_a_drain_that_does_not_end_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +139,14 @@ async def test_a_drain_that_does_not_end_is_left(
         os.kill(os.getpid(), signal.SIGTERM)
         assert await server.task == 0
     assert instance.history[-1] == "stop"
+
+
+def test_the_end_is_long_enough_for_all_that_it_waits_for() -> None:
+    """What a frozen database takes, one after the other; else what was lost is never told."""
+    connections = Limits().close_deadline + 1.0
+    storage = CLOSE_DEADLINE + WATCH_INTERVAL + DEADLINE
+    good_byes = QUESTION + 2 * 2 * DISPOSE_DEADLINE  # the lock; work and connections of two pools
+    assert SHUTDOWN_SECONDS + connections + storage + good_byes < STOP_SECONDS
 
 
 async def test_ctl_status_and_drain(tmp_path: Path) -> None:

@@ -41,3 +41,21 @@ async def test_a_server_that_stands_still_keeps_nobody_from_giving_up(
     async with asyncio.timeout(1.0):
         with pytest.raises(TimeoutError):
             await Owner("db", connect).take()
+
+
+async def test_a_server_that_stands_still_hears_no_good_bye(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Deaf:
+        async def close(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # asyncpg's
+            async with asyncio.timeout(timeout):
+                await asyncio.Event().wait()
+
+    async def connect() -> Deaf:
+        return Deaf()
+
+    monkeypatch.setattr(subject, "QUESTION", 0.02)
+    owner = Owner("db", connect)
+    owner._connection = await connect()
+    async with asyncio.timeout(5):
+        await owner.leave()
