@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from offhook.engine.events import FlowFailed
-from offhook.engine.identities import asserts, hiding
+from offhook.engine.identities import hiding
 from offhook.engine.incoming import Incoming
 from offhook.engine.large import LARGEST_DATAGRAM, StreamPeers, Upgrade
 from offhook.engine.parts import Parts
@@ -155,7 +155,7 @@ class DownstreamSide:
     def _request(self, incoming: Incoming, branch: Branch, flow: Flow, name: str) -> bytes:
         message = incoming.message
         edit = branch.fork.request.branch
-        if asserts(message):
+        if "privacy" in message.index:
             edit = hiding(message, flow, self._parts.settings.guarded, edit)
         shared = Forward(
             message,
