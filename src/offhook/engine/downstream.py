@@ -29,7 +29,7 @@ from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, is_relayed, split_route_uri
-from offhook.transport.secure import carries, downgraded, is_sips
+from offhook.transport.secure import downgraded, is_sips, keeps_promise
 
 __all__ = ["DownstreamSide", "new_path", "new_routes"]
 
@@ -50,27 +50,14 @@ class DownstreamSide:
 
     def open(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find a flow to a literal address."""
-        if self._lends_gateway(branch, hop):
+        guarded = self._parts.settings.guarded
+        if guarded is not None and _lends_gateway(guarded, branch, hop):
             branch.end(403, None, now)
             return
         if branch.tries:
             self._parts.counters.failovers += 1
         local = branch.target.local
         self._parts.ways.reach(branch, self._profile(branch), hop, now, local=local)
-
-    def _lends_gateway(self, branch: Branch, hop: NextHop) -> bool:
-        """True if a request for a registered phone, by a Path of ours, or of a dialog that is with
-        nobody there, would go to a guarded host, because of a name or of a Route of the caller's:
-        none of them may call at its owner's expense."""
-        guarded, target = self._parts.settings.guarded, branch.target
-        if guarded is None or (branch.hops is None and not branch.fork.next_route):
-            return False  # addresses were looked at when a Contact was registered, a request came
-        incoming = _incoming(branch)
-        token = incoming.token
-        phone = incoming.edge is not None or (target.aor and not target.path)
-        if not phone and (token is None or token.trunk):
-            return False
-        return guarded(hop.host, hop.port) or guarded(hop.server_name, hop.port)
 
     def resolve(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find out what a name leads to."""
@@ -101,11 +88,12 @@ class DownstreamSide:
         except OffhookError as error:  # an edit of the program failed, or broke the message
             branch.end(error.status if isinstance(error, PeerError) else 500, None, now)
             return
-        if downgraded(incoming.message.uri, data):
-            branch.end(480, None, now)  # RFC 5630 5.3
-            return
-        if not carries(flow, data):
-            branch.way_failed(480, now)
+        uri = incoming.message.uri
+        if not keeps_promise(uri, flow, data):
+            if downgraded(uri, data):
+                branch.end(480, None, now)  # RFC 5630 5.3
+            else:
+                branch.way_failed(480, now)
             return
         if len(data) > LARGEST_DATAGRAM and not flow.reliable:
             if by_stream and self._may_use_stream(incoming, branch, flow, now):
@@ -278,6 +266,20 @@ def _incoming(branch: Branch) -> Incoming:
     incoming = branch.fork.request_handle
     assert isinstance(incoming, Incoming)  # the engine puts nothing else there
     return incoming
+
+
+def _lends_gateway(guarded: Callable[[str, int], bool], branch: Branch, hop: NextHop) -> bool:
+    """True if a request for a registered phone, by a Path of ours, or of a dialog that is with
+    nobody there, would go to a guarded host, because of a name or of a Route of the caller's: none
+    of them may call at its owner's expense."""
+    if branch.hops is None and not branch.fork.next_route:
+        return False  # addresses were looked at when a Contact was registered, a request came
+    incoming, target = _incoming(branch), branch.target
+    token = incoming.token
+    phone = incoming.edge is not None or (target.aor and not target.path)
+    if not phone and (token is None or token.trunk):
+        return False
+    return guarded(hop.host, hop.port) or guarded(hop.server_name, hop.port)
 
 
 def _with_branch(request: Message, via: str) -> bytes:

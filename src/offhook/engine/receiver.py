@@ -216,7 +216,7 @@ class Receiver:
         is let through."""
         core = incoming.core
         message = incoming.message
-        if _in_the_clear(incoming):
+        if message.uri[3:4] in ("s", "S") and _in_the_clear(incoming):
             self._refuse(incoming, Fault(403, "SIPS Needs TLS"), now)  # RFC 3261 26.2.2
             return False
         if core.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
