@@ -224,7 +224,7 @@ class Receiver:
             return False
         if "max-breadth" in message.index:
             try:
-                breadth_of(message)
+                incoming.breadth = breadth_of(message)
             except MessageError as error:
                 self._refuse(incoming, Fault(error.status, error.reason), now)
                 return False
