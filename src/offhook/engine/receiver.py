@@ -228,8 +228,8 @@ class Receiver:
             except MessageError as error:
                 self._refuse(incoming, Fault(error.status, error.reason), now)
                 return False
-        vias = message.get_all("via")
-        if len(vias) > 1 or "," in vias[0]:
+        if "via" in message.repeated or "," in message.index["via"]:
+            vias = message.get_all("via")
             incoming.loop_hash = loop_hash(message, core)
             if looped(vias, self._routes.via_marks, incoming.loop_hash):
                 self._refuse(incoming, Fault(482, reason_for(482)), now)

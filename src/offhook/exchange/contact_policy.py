@@ -31,7 +31,7 @@ def forbidden_path(serving: Serving, request: Request, path: Sequence[str]) -> b
     """True if calls would go to a gateway first, unless it is that gateway which passed the
     REGISTER on."""
     guarded = serving.guarded
-    if not path or guarded is None or request.gateway is not None:
+    if guarded is None or request.gateway is not None:
         return False
     return _leads_there(guarded, bare_uri(path[0]))
 

@@ -125,11 +125,12 @@ class Dispatcher:
         profile = serving.profiles[incoming.flow.profile]
         request = Request(serving, incoming, profile, self._authenticator.waiting)
         incoming.handle = request
-        if request.method in UNMATCHED:
+        method = incoming.message.method
+        if method in UNMATCHED:
             self._unmatched(request)
             return
         try:
-            handler = self._handlers.of(incoming.message.method)
+            handler = self._handlers.of(method)
             verdict = self._doorkeeper.admit(request, handled=handler is not None)
             if verdict is None:
                 self._route(request)
@@ -177,7 +178,7 @@ class Dispatcher:
             self._apply(request, answer)
 
     def _handler_answer(self, request: Request) -> Answer | Awaitable[Answer]:
-        method = request.method
+        method = request.message.method
         serving = self._serving
         handler = self._handlers.of(method)
         if request.incoming.token is not None:
@@ -294,7 +295,7 @@ class Dispatcher:
             engine.respond(incoming, 500, now)
 
     def _tell(self, request: Request, status: int, *, sent: bool) -> None:
-        if request.method == "REGISTER":
+        if request.message.method == "REGISTER":
             self._serving.counters.registered(status)
         if not sent and not request.cancelled:
             log.warning("answer_not_sent", call_id=request.call_id, status=status)
