@@ -77,7 +77,7 @@ class Incoming:
         self.next_route = ""  # URI of the first that is not
         self.onward = ""  # the address of ours in the last of them, if there are several
         self.loop_hash = ""
-        self.breadth = MAX_BREADTH  # what its Max-Breadth lets it divide (RFC 5393 5)
+        self.breadth = MAX_BREADTH  # what its Max-Breadth lets it divide
         self.cancelled = False
         self.cancel_reason = ""  # the Reason value of the CANCEL
         self.own_reply: OwnReply | None = None  # held until no branch is pending

@@ -36,7 +36,7 @@ class Doorkeeper:
         refusal = proxy_require(request)
         if refusal is not None:
             return refusal
-        register = request.message.method == "REGISTER"
+        register = request.method == "REGISTER"
         if register and not profile.registrar and not handled:
             return OwnReply(405, "", (ALLOW,))
         if serving.gateways:

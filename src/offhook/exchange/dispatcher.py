@@ -178,7 +178,7 @@ class Dispatcher:
             self._apply(request, answer)
 
     def _handler_answer(self, request: Request) -> Answer | Awaitable[Answer]:
-        method = request.message.method
+        method = request.method
         serving = self._serving
         handler = self._handlers.of(method)
         if request.incoming.token is not None:
@@ -295,7 +295,7 @@ class Dispatcher:
             engine.respond(incoming, 500, now)
 
     def _tell(self, request: Request, status: int, *, sent: bool) -> None:
-        if request.message.method == "REGISTER":
+        if request.method == "REGISTER":
             self._serving.counters.registered(status)
         if not sent and not request.cancelled:
             log.warning("answer_not_sent", call_id=request.call_id, status=status)
