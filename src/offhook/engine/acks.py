@@ -44,7 +44,7 @@ class StatelessForward:
         route = target.next_hop
         if not route:
             route = bare_uri(target.path[0]) if target.path else self._incoming.next_route
-        if is_sips(target.uri):
+        if route and is_sips(target.uri):
             route = as_sips(route)  # RFC 3261 16.6 step 7
         try:
             hop = next_hop_of(route or target.uri)

@@ -328,7 +328,7 @@ def new_routes(
         key=settings.key,
         trunk=guarded is not None and is_trunk(guarded, incoming.flow, flow, target.uri),
         stateless=stateless,
-        secure=is_sips(target.uri) or is_sips(first),
+        secure=is_sips(target.uri) or (first != "" and is_sips(first)),
     )
 
 

@@ -177,7 +177,8 @@ class Receiver:
                 self._refuse(incoming, Fault(403, "Not of This Dialog"), now)
                 return
             if incoming.token is not None:
-                self._keep_credentials(message)
+                if "proxy-authorization" in message.index:
+                    self._keep_credentials(message)
                 if not self._needs_look_up(incoming):
                     self._relay(incoming, now)
                     return
@@ -314,14 +315,14 @@ class Receiver:
         elif at_us:
             self._parts.events.append(AckReceived(incoming))
         else:
-            self._keep_credentials(message)
+            if "proxy-authorization" in message.index:
+                self._keep_credentials(message)
             stateless = incoming.token is not None and incoming.token.stateless
             way = StatelessRelay if stateless else StatelessForward
             way(self._parts, incoming, dialog_target(incoming)).start(now)
 
     def _keep_credentials(self, message: Message) -> None:
-        if "proxy-authorization" in message.index:
-            take_out(message, self._parts.settings.domains)
+        take_out(message, self._parts.settings.domains)
 
     def _is_ours(self, core: Core) -> bool:
         """True if we made the To tag: a refusal without a transaction (RFC 3261 8.2.7)."""

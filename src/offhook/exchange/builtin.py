@@ -80,7 +80,8 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
         return OwnReply(error.status, error.reason)
     if mixed_schemes(message, registration):
         return OwnReply(400, "SIPS Contact Needs SIPS Everywhere")
-    if forbidden_contact(serving, registration.contacts) or own_address(serving, registration):
+    guarded = serving.guarded is not None and forbidden_contact(serving, registration.contacts)
+    if guarded or own_address(serving, registration):
         return OwnReply(403, "Contact Not Allowed")
     if registration.path and forbidden_path(serving, request, registration.path):
         return OwnReply(403, "Path Not Allowed")
