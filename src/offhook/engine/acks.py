@@ -15,7 +15,7 @@ from offhook.transport.flow import Flow
 from offhook.transport.hops import Hops
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.route_set import bare_uri
-from offhook.transport.secure import as_sips, carries, downgraded, is_sips
+from offhook.transport.secure import as_sips, is_sips, keeps_promise
 
 __all__ = ["StatelessForward"]
 
@@ -44,7 +44,7 @@ class StatelessForward:
         route = target.next_hop
         if not route:
             route = bare_uri(target.path[0]) if target.path else self._incoming.next_route
-        if is_sips(target.uri):
+        if route and is_sips(target.uri):
             route = as_sips(route)  # RFC 3261 16.6 step 7
         try:
             hop = next_hop_of(route or target.uri)
@@ -70,7 +70,7 @@ class StatelessForward:
 
     def _send(self, flow: Flow, data: bytes) -> None:
         """Nobody is told if it would leave insecurely (RFC 5630 5.3)."""
-        if carries(flow, data) and not downgraded(self._incoming.message.uri, data):
+        if keeps_promise(self._incoming.message.uri, flow, data):
             self._parts.actions.append(Send(flow, data))
 
     def way_failed(self, status: int, now: float) -> None:

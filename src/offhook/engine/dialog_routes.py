@@ -191,7 +191,7 @@ def _onward(incoming: Incoming) -> str:
     """The address of ours that the end of a dialog knows: that of our last Route, which is the one
     that was hit if there is one alone. "" where it is not told: the advertised one is not bound."""
     flow = incoming.flow
-    if incoming.drop_routes == 1 and flow.sent_by()[0] == flow.local[0]:
+    if incoming.drop_routes == 1 and flow.unmasked:
         return flow.local[0]
     return incoming.onward
 

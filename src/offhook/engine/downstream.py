@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from offhook.engine.events import FlowFailed
-from offhook.engine.identities import asserts, hiding
+from offhook.engine.identities import hiding
 from offhook.engine.incoming import Incoming
 from offhook.engine.large import LARGEST_DATAGRAM, StreamPeers, Upgrade
 from offhook.engine.parts import Parts
@@ -29,7 +29,7 @@ from offhook.transport.flow import Flow
 from offhook.transport.next_hop import NextHop, next_hop_of
 from offhook.transport.private import behind_translation
 from offhook.transport.route_set import bare_uri, is_relayed, split_route_uri
-from offhook.transport.secure import carries, downgraded, is_sips
+from offhook.transport.secure import downgraded, is_sips, keeps_promise
 
 __all__ = ["DownstreamSide", "new_path", "new_routes"]
 
@@ -50,27 +50,14 @@ class DownstreamSide:
 
     def open(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find a flow to a literal address."""
-        if self._lends_gateway(branch, hop):
+        guarded = self._parts.settings.guarded
+        if guarded is not None and _lends_gateway(guarded, branch, hop):
             branch.end(403, None, now)
             return
         if branch.tries:
             self._parts.counters.failovers += 1
         local = branch.target.local
         self._parts.ways.reach(branch, self._profile(branch), hop, now, local=local)
-
-    def _lends_gateway(self, branch: Branch, hop: NextHop) -> bool:
-        """True if a request for a registered phone, by a Path of ours, or of a dialog that is with
-        nobody there, would go to a guarded host, because of a name or of a Route of the caller's:
-        none of them may call at its owner's expense."""
-        guarded, target = self._parts.settings.guarded, branch.target
-        if guarded is None or (branch.hops is None and not branch.fork.next_route):
-            return False  # addresses were looked at when a Contact was registered, a request came
-        incoming = _incoming(branch)
-        token = incoming.token
-        phone = incoming.edge is not None or (target.aor and not target.path)
-        if not phone and (token is None or token.trunk):
-            return False
-        return guarded(hop.host, hop.port) or guarded(hop.server_name, hop.port)
 
     def resolve(self, branch: Branch, hop: NextHop, now: float) -> None:
         """Find out what a name leads to."""
@@ -101,11 +88,12 @@ class DownstreamSide:
         except OffhookError as error:  # an edit of the program failed, or broke the message
             branch.end(error.status if isinstance(error, PeerError) else 500, None, now)
             return
-        if downgraded(incoming.message.uri, data):
-            branch.end(480, None, now)  # RFC 5630 5.3
-            return
-        if not carries(flow, data):
-            branch.way_failed(480, now)
+        uri = incoming.message.uri
+        if not keeps_promise(uri, flow, data):
+            if downgraded(uri, data):
+                branch.end(480, None, now)  # RFC 5630 5.3
+            else:
+                branch.way_failed(480, now)
             return
         if len(data) > LARGEST_DATAGRAM and not flow.reliable:
             if by_stream and self._may_use_stream(incoming, branch, flow, now):
@@ -155,7 +143,7 @@ class DownstreamSide:
     def _request(self, incoming: Incoming, branch: Branch, flow: Flow, name: str) -> bytes:
         message = incoming.message
         edit = branch.fork.request.branch
-        if asserts(message):
+        if "privacy" in message.index:
             edit = hiding(message, flow, self._parts.settings.guarded, edit)
         shared = Forward(
             message,
@@ -280,6 +268,20 @@ def _incoming(branch: Branch) -> Incoming:
     return incoming
 
 
+def _lends_gateway(guarded: Callable[[str, int], bool], branch: Branch, hop: NextHop) -> bool:
+    """True if a request for a registered phone, by a Path of ours, or of a dialog that is with
+    nobody there, would go to a guarded host, because of a name or of a Route of the caller's: none
+    of them may call at its owner's expense."""
+    if branch.hops is None and not branch.fork.next_route:
+        return False  # addresses were looked at when a Contact was registered, a request came
+    incoming, target = _incoming(branch), branch.target
+    token = incoming.token
+    phone = incoming.edge is not None or (target.aor and not target.path)
+    if not phone and (token is None or token.trunk):
+        return False
+    return guarded(hop.host, hop.port) or guarded(hop.server_name, hop.port)
+
+
 def _with_branch(request: Message, via: str) -> bytes:
     """The request again with another branch in our Via, which is the topmost."""
     again = request.copy()
@@ -326,7 +328,7 @@ def new_routes(
         key=settings.key,
         trunk=guarded is not None and is_trunk(guarded, incoming.flow, flow, target.uri),
         stateless=stateless,
-        secure=is_sips(target.uri) or is_sips(first),
+        secure=is_sips(target.uri) or (first != "" and is_sips(first)),
     )
 
 

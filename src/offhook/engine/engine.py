@@ -283,7 +283,8 @@ class Engine:
 
     def release_flow(self, flow: Flow) -> None:
         """It is not timed any more."""
-        self._watch.forget(flow)
+        if self._watch.flows:
+            self._watch.forget(flow)
 
     def close_idle(self, name: str) -> bool:
         """Close a connection that nothing waits for an answer on; True if it was open and idle."""

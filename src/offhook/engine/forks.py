@@ -11,7 +11,6 @@ from offhook.engine.incoming import Incoming
 from offhook.message.message import Message
 from offhook.message.status import reason_for
 from offhook.proxy.branch import Branch
-from offhook.proxy.breadth import breadth_of
 from offhook.proxy.loop import loop_hash
 from offhook.proxy.response_context import Fork, ResponseContext
 from offhook.proxy.target import ForkRequest, Outcome
@@ -40,7 +39,7 @@ class Forks(DownstreamSide):
                 incoming,
                 invite=incoming.invite,
                 next_route=incoming.next_route,
-                breadth=breadth_of(incoming.message),
+                breadth=incoming.breadth,
             )
             if incoming.cancelled:
                 context.cancel(incoming.cancel_reason, now)

@@ -42,8 +42,8 @@ def believe(message: Message, flow: Flow, guarded: Guarded) -> None:
 
 
 def hiding(message: Message, flow: Flow, guarded: Guarded, edit: Edit | None) -> Edit | None:
-    """The edit for a request that leaves by `flow`: without the asserted identity if its owner
-    wants that and the next hop is not trusted (RFC 3325 7)."""
+    """The edit for a request with a Privacy header that leaves by `flow`: without the asserted
+    identity if its owner wants that and the next hop is not trusted (RFC 3325 7)."""
     if not _hidden(message, flow, guarded):
         return edit
 
@@ -73,4 +73,4 @@ def _trusted(flow: Flow, guarded: Guarded) -> bool:
 
 def _hidden(message: Message, flow: Flow, guarded: Guarded) -> bool:
     wishes = [each.strip().lower() for each in (message.get("privacy") or "").split(";")]
-    return "id" in wishes and not _trusted(flow, guarded)
+    return "id" in wishes and asserts(message) and not _trusted(flow, guarded)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from offhook.message.interface import Core
 from offhook.message.message import Message
+from offhook.proxy.breadth import MAX_BREADTH
 from offhook.proxy.path_token import PathToken
 from offhook.proxy.response_context import ResponseContext
 from offhook.proxy.route_token import RouteToken
@@ -35,6 +36,7 @@ class Incoming:
     """
 
     __slots__ = (
+        "breadth",
         "cancel_reason",
         "cancelled",
         "context",
@@ -75,6 +77,7 @@ class Incoming:
         self.next_route = ""  # URI of the first that is not
         self.onward = ""  # the address of ours in the last of them, if there are several
         self.loop_hash = ""
+        self.breadth = MAX_BREADTH  # what its Max-Breadth lets it divide
         self.cancelled = False
         self.cancel_reason = ""  # the Reason value of the CANCEL
         self.own_reply: OwnReply | None = None  # held until no branch is pending

@@ -10,7 +10,7 @@ from offhook.engine.dialog_routes import DialogRoutes, dialog_target, edge_targe
 from offhook.engine.events import AckReceived, Cancelled, RequestReceived
 from offhook.engine.flow_watch import FlowWatch
 from offhook.engine.forks import Forks
-from offhook.engine.identities import asserts, believe
+from offhook.engine.identities import believe
 from offhook.engine.incoming import Incoming
 from offhook.engine.origination import Origination
 from offhook.engine.outgoing import Outgoing
@@ -122,7 +122,12 @@ class Receiver:
         except MessageError:
             self._counters.malformed += 1
             return
-        if asserts(message):
+        index = message.index
+        if (  # `asserts`, written out: asked for every message
+            "p-asserted-identity" in index
+            or "remote-party-id" in index
+            or "p-preferred-identity" in index
+        ):
             believe(message, flow, self._parts.settings.guarded)
         if not message.is_request:
             self._response(message, flow, now)
@@ -172,7 +177,8 @@ class Receiver:
                 self._refuse(incoming, Fault(403, "Not of This Dialog"), now)
                 return
             if incoming.token is not None:
-                self._keep_credentials(message)
+                if "proxy-authorization" in message.index:
+                    self._keep_credentials(message)
                 if not self._needs_look_up(incoming):
                     self._relay(incoming, now)
                     return
@@ -211,7 +217,7 @@ class Receiver:
         is let through."""
         core = incoming.core
         message = incoming.message
-        if _in_the_clear(incoming):
+        if message.uri[3:4] in ("s", "S") and _in_the_clear(incoming):
             self._refuse(incoming, Fault(403, "SIPS Needs TLS"), now)  # RFC 3261 26.2.2
             return False
         if core.max_forwards <= 0 and message.method not in ("REGISTER", "OPTIONS"):
@@ -219,12 +225,12 @@ class Receiver:
             return False
         if "max-breadth" in message.index:
             try:
-                breadth_of(message)
+                incoming.breadth = breadth_of(message)
             except MessageError as error:
                 self._refuse(incoming, Fault(error.status, error.reason), now)
                 return False
-        vias = message.get_all("via")
-        if len(vias) > 1 or "," in vias[0]:
+        if "via" in message.repeated or "," in message.index["via"]:
+            vias = message.get_all("via")
             incoming.loop_hash = loop_hash(message, core)
             if looped(vias, self._routes.via_marks, incoming.loop_hash):
                 self._refuse(incoming, Fault(482, reason_for(482)), now)
@@ -309,14 +315,14 @@ class Receiver:
         elif at_us:
             self._parts.events.append(AckReceived(incoming))
         else:
-            self._keep_credentials(message)
+            if "proxy-authorization" in message.index:
+                self._keep_credentials(message)
             stateless = incoming.token is not None and incoming.token.stateless
             way = StatelessRelay if stateless else StatelessForward
             way(self._parts, incoming, dialog_target(incoming)).start(now)
 
     def _keep_credentials(self, message: Message) -> None:
-        if "proxy-authorization" in message.index:
-            take_out(message, self._parts.settings.domains)
+        take_out(message, self._parts.settings.domains)
 
     def _is_ours(self, core: Core) -> bool:
         """True if we made the To tag: a refusal without a transaction (RFC 3261 8.2.7)."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from offhook.engine.acks import StatelessForward
 from offhook.engine.actions import Open, Send
 from offhook.engine.downstream import new_path, new_routes
-from offhook.engine.identities import asserts, hiding, without_asserted
+from offhook.engine.identities import hiding, without_asserted
 from offhook.engine.parts import Parts
 from offhook.errors import MessageError
 from offhook.message.core import response_key
@@ -39,7 +39,7 @@ class StatelessRelay(StatelessForward):
         incoming, parts, target = self._incoming, self._parts, self._target
         message, core = incoming.message, incoming.core
         shared = Forward(message, core.max_forwards, incoming.drop_routes, incoming.next_route)
-        if asserts(message):
+        if "privacy" in message.index:
             shared.edit = hiding(message, flow, parts.settings.guarded, None)
         routes: list[str] = []
         if not core.to_tag and message.method in RECORD_ROUTED:
@@ -103,7 +103,7 @@ class _WayBack:
     def flow_ready(self, flow: Flow, _now: float) -> None:
         """Send it."""
         response = self._response
-        if asserts(response):
+        if "privacy" in response.index:
             response = without_asserted(response, flow, self._parts.settings.guarded)
         self._parts.actions.append(Send(flow, response.pop_via()))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from offhook.engine.actions import Send
-from offhook.engine.identities import asserts, without_asserted
+from offhook.engine.identities import without_asserted
 from offhook.engine.incoming import Incoming
 from offhook.engine.parts import Parts
 from offhook.engine.way_back import WayBack
@@ -83,7 +83,7 @@ class UpstreamSide:
 
     def relay(self, incoming: Incoming, response: Message, now: float) -> None:
         """A response of a branch, our Via taken off (RFC 3261 16.7 step 3)."""
-        if asserts(response):
+        if "privacy" in response.index:
             guarded = self._parts.settings.guarded
             response = without_asserted(response, incoming.reply_flow, guarded)
         self._respond(incoming, response.status, response.pop_via(), now)

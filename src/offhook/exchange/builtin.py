@@ -62,27 +62,28 @@ def register(serving: Serving, request: Request) -> Answer | Awaitable[Answer]:
     aor = serving.aor_of(_address_in_to(request))
     if not aor:
         return OwnReply(404, "Domain Not Served")
-    refusal = _unsupported(request, "require", SUPPORTED)
-    if refusal is not None:
-        return refusal
-    incoming = request.incoming
-    flow = incoming.flow
+    message = request.message
+    if "require" in message.index:
+        refusal = _unsupported(request, "require", SUPPORTED)
+        if refusal is not None:
+            return refusal
     try:
         registration = read(
-            request.message,
+            message,
             aor=aor,
             policy=request.profile.policy,
-            flow=flow.name,
+            flow=request.incoming.flow.name,
             by_flow=_reached_by_flow(serving, request),
             gruus=serving.gruus,
         )
     except PeerError as error:
         return OwnReply(error.status, error.reason)
-    if mixed_schemes(request.message, registration):
+    if mixed_schemes(message, registration):
         return OwnReply(400, "SIPS Contact Needs SIPS Everywhere")
-    if forbidden_contact(serving, registration.contacts) or own_address(serving, registration):
+    guarded = serving.guarded is not None and forbidden_contact(serving, registration.contacts)
+    if guarded or own_address(serving, registration):
         return OwnReply(403, "Contact Not Allowed")
-    if forbidden_path(serving, request, registration.path):
+    if registration.path and forbidden_path(serving, request, registration.path):
         return OwnReply(403, "Path Not Allowed")
     store = serving.immediate
     if store is not None:
@@ -123,7 +124,7 @@ def _answer(
 
 
 def _address_in_to(request: Request) -> str:
-    return bare_uri(request.header("to") or "")
+    return bare_uri(request.message.get("to") or "")
 
 
 def _reached_by_flow(serving: Serving, request: Request) -> bool:
@@ -132,7 +133,7 @@ def _reached_by_flow(serving: Serving, request: Request) -> bool:
     flow = incoming.flow
     if flow.transport in SECURE or flow.transport in WEBSOCKET:
         return True
-    if request.header("path") is not None:
+    if "path" in request.message.index:
         return False  # RFC 3327 5.1: the Path leads to it, wherever the REGISTER came from
 
     def contact_host() -> str:
@@ -223,8 +224,6 @@ def _unserved(request: Request) -> OwnReply | None:
 
 def _unsupported(request: Request, header: str, had: frozenset[str]) -> OwnReply | None:
     """420 for option tags that we do not have (RFC 3261 8.2.2.3, 16.3 step 5)."""
-    if request.header(header) is None:
-        return None
     tags = [tag.strip() for line in request.headers(header) for tag in line.split(",")]
     unknown = [tag for tag in tags if tag and tag.lower() not in had]
     if not unknown:
@@ -234,6 +233,6 @@ def _unsupported(request: Request, header: str, had: frozenset[str]) -> OwnReply
 
 def proxy_require(request: Request) -> OwnReply | None:
     """420 for what a proxy is required to have; we have none of it."""
-    if request.message.get("proxy-require") is None:
+    if "proxy-require" not in request.message.index:
         return None
     return _unsupported(request, "proxy-require", frozenset())

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from offhook.errors import UriError
-from offhook.exchange.gateway_guard import leads_to_gateway, port_of
+from offhook.exchange.gateway_guard import GatewayGuard, port_of
 from offhook.exchange.request import Request
 from offhook.exchange.serving import Serving
 from offhook.message.uri import parse_uri
@@ -23,17 +23,17 @@ __all__ = ["forbidden_contact", "forbidden_path", "own_address"]
 
 def forbidden_contact(serving: Serving, contacts: Iterable[ContactRequest]) -> bool:
     """True if one of the contacts leads to a gateway, by its name or by an address of its peers."""
-    if not serving.gateways:
-        return False
-    return any(_leads_to_gateway(serving, contact.uri) for contact in contacts)
+    guarded = serving.guarded
+    return guarded is not None and any(_leads_there(guarded, contact.uri) for contact in contacts)
 
 
 def forbidden_path(serving: Serving, request: Request, path: Sequence[str]) -> bool:
     """True if calls would go to a gateway first, unless it is that gateway which passed the
     REGISTER on."""
-    if not path or not serving.gateways or request.gateway is not None:
+    guarded = serving.guarded
+    if guarded is None or request.gateway is not None:
         return False
-    return _leads_to_gateway(serving, bare_uri(path[0]))
+    return _leads_there(guarded, bare_uri(path[0]))
 
 
 def own_address(serving: Serving, registration: Registration) -> bool:
@@ -50,10 +50,10 @@ def own_address(serving: Serving, registration: Registration) -> bool:
     return False
 
 
-def _leads_to_gateway(serving: Serving, text: str) -> bool:
+def _leads_there(guarded: GatewayGuard, text: str) -> bool:
     try:
         uri = parse_uri(text)
     except UriError:
         return False
     hosts = {uri.host, uri.parameters.get("maddr") or uri.host}
-    return any(leads_to_gateway(serving.gateways, host, port_of(uri)) for host in hosts)
+    return any(guarded(host, port_of(uri)) for host in hosts)

@@ -136,11 +136,12 @@ class Dispatcher:
         profile = serving.profiles[incoming.flow.profile]
         request = Request(serving, incoming, profile, self._authenticator.waiting)
         incoming.handle = request
-        if request.method in UNMATCHED:
+        method = incoming.message.method
+        if method in UNMATCHED:
             self._unmatched(request)
             return
         try:
-            handler = self._handlers.of(incoming.message.method)
+            handler = self._handlers.of(method)
             verdict = self._doorkeeper.admit(request, handled=handler is not None)
             if verdict is None:
                 self._route(request)

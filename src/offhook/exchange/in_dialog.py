@@ -15,7 +15,7 @@ from offhook.engine.dialog_routes import dialog_target
 from offhook.engine.incoming import Incoming, OwnReply
 from offhook.errors import UriError
 from offhook.exchange import builtin
-from offhook.exchange.gateway_guard import leads_to_gateway, port_of
+from offhook.exchange.gateway_guard import port_of
 from offhook.exchange.location import lookup_now
 from offhook.exchange.request import RING, Request
 from offhook.exchange.serving import Serving
@@ -76,13 +76,13 @@ def _onward(serving: Serving, incoming: Incoming) -> Target:
 
 
 def _at_gateway(serving: Serving, text: str) -> bool:
-    if not serving.gateways:
+    if serving.guarded is None:
         return False
     try:
         uri = parse_uri(text)
     except UriError:
         return False
-    return leads_to_gateway(serving.gateways, uri.host, port_of(uri))
+    return serving.guarded(uri.host, port_of(uri))
 
 
 def _reachable(serving: Serving, incoming: Incoming) -> Target | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from offhook.errors import OffhookError, UriError
-from offhook.exchange.gateway_guard import leads_to_gateway, port_of
+from offhook.exchange.gateway_guard import port_of
 from offhook.exchange.late_log import LateLog
 from offhook.exchange.location import lookup_now
 from offhook.exchange.profile import Gateway
@@ -87,13 +87,13 @@ class _Follow:
 
     def _guarded(self, contact: str) -> bool:
         """True if this address is a gateway's."""
+        guarded = self._serving.guarded
         try:
             uri = parse_uri(contact)
         except UriError:
             return True
         hosts = {uri.host, uri.parameters.get("maddr") or uri.host} if uri.is_sip else set()
-        gateways = self._serving.gateways
-        return any(leads_to_gateway(gateways, host, port_of(uri)) for host in hosts)
+        return guarded is not None and any(guarded(host, port_of(uri)) for host in hosts)
 
 
 def _dialled(contact: str) -> str:

@@ -34,11 +34,12 @@ class Request:
 
     __slots__ = (
         "_authenticate",
-        "_incoming",
         "_serving",
         "account",
         "gateway",
+        "incoming",
         "message",
+        "method",
         "profile",
         "task",
     )
@@ -48,8 +49,9 @@ class Request:
     ) -> None:
         self._authenticate = authenticate
         self._serving = serving
-        self._incoming = incoming
+        self.incoming = incoming  # the engine's object
         self.message: Message = incoming.message  # as received; edits go into `fork(branch=...)`
+        self.method = incoming.message.method  # INVITE, REGISTER...
         self.profile = profile
         self.account: Account | None = None
         self.gateway: Gateway | None = None
@@ -58,11 +60,6 @@ class Request:
         )
 
     # what it says --------------------------------------------------------------------------------
-    @property
-    def method(self) -> str:
-        """INVITE, REGISTER..."""
-        return self.message.method
-
     @property
     def uri(self) -> Uri:
         """The Request-URI."""
@@ -81,17 +78,17 @@ class Request:
     @property
     def source(self) -> tuple[str, int]:
         """Address and port that it came from."""
-        return self._incoming.flow.remote
+        return self.incoming.flow.remote
 
     @property
     def transport(self) -> str:
         """UDP, TCP, TLS."""
-        return self._incoming.flow.transport
+        return self.incoming.flow.transport
 
     @property
     def cancelled(self) -> bool:
         """True once the caller sent CANCEL."""
-        return self._incoming.cancelled
+        return self.incoming.cancelled
 
     @property
     def aor(self) -> str:
@@ -143,7 +140,7 @@ class Request:
         profile that authenticates, since a copy of the request would be refused as a replay; for a
         gateway with credentials, whose challenge nobody would answer.
         """
-        if self._incoming.server is not None:
+        if self.incoming.server is not None:
             raise UsageError("relay_stateless: write the handler as a plain def, or fork")
         if self.account is not None:
             raise UsageError(
@@ -184,11 +181,6 @@ class Request:
         return self._serving.flush
 
     # for forks and the dispatcher ----------------------------------------------------------------
-    @property
-    def incoming(self) -> Incoming:
-        """The engine's object."""
-        return self._incoming
-
     def start_fork(self, fork: Fork, *, decides: bool) -> RunningFork:
         """Begin a fork (the contract of `fork.Starter`)."""
         serving = self._serving
@@ -204,7 +196,7 @@ class Request:
             decides,
             followed(serving, uri, self._redirect(options.redirect), self.call_id),
         )
-        running = serving.engine.fork(self._incoming, request, serving.clock.now())
+        running = serving.engine.fork(self.incoming, request, serving.clock.now())
         if not decides:
             serving.flush()
         return running

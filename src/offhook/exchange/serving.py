@@ -10,6 +10,7 @@ from offhook.engine.engine import Engine
 from offhook.errors import UriError
 from offhook.exchange.counters import Counters
 from offhook.exchange.flow_bindings import FlowBindings
+from offhook.exchange.gateway_guard import GatewayGuard, guard_of
 from offhook.exchange.profile import Gateway, Profile
 from offhook.exchange.rewritten import Rewritten
 from offhook.message.uri import Uri, parse_uri
@@ -52,7 +53,11 @@ class Serving:
     random_hex: Callable[[], str]
     counters: Counters = field(default_factory=Counters)
     rewritten: Rewritten = field(default_factory=Rewritten)
+    guarded: GatewayGuard | None = field(init=False)  # None without gateways
     _aors: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.guarded = guard_of(self.gateways)
 
     def aor(self, uri: Uri) -> str:
         """The canonical AoR of a URI of ours: in one of our domains, or at a listener's address

@@ -39,9 +39,12 @@ def not_allowed(host: str) -> OwnReply:
 def mixed_schemes(message: Message, registration: Registration) -> bool:
     """True for a REGISTER that would bind a sips Contact by an insecure way: its Request-URI, all
     of its Contacts and its Path must be sips too (RFC 5630 5.2)."""
-    contacts = [contact.uri for contact in registration.contacts if contact.expires]
-    if not any(map(is_sips, contacts)):
+    for contact in registration.contacts:
+        if contact.expires and is_sips(contact.uri):
+            break
+    else:
         return False
+    contacts = [contact.uri for contact in registration.contacts if contact.expires]
     path = map(bare_uri, registration.path)
     return not (is_sips(message.uri) and all(map(is_sips, contacts)) and all(map(is_sips, path)))
 

@@ -8,7 +8,7 @@ owes its role to `validate`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from offhook.errors import UsageError
 from offhook.message.core import read_core
@@ -118,9 +118,10 @@ class Message:
         cache = self.typed_values
         if cache is None:
             cache = self.typed_values = {}
-        if header.name not in cache:
-            cache[header.name] = header.read(self.get_all(header.name))
-        return cast("T", cache[header.name])
+        name = header.name
+        if name not in cache:
+            cache[name] = header.read(self.get_all(name))
+        return cache[name]  # type: ignore[return-value]  # what this header's type read
 
     def names(self) -> list[str]:
         """The canonical names of the header lines, in order, once a line."""

@@ -194,16 +194,16 @@ class Branch:
     def next_uri(self) -> str:
         """The URI that leads to the next hop (RFC 3261 16.6 step 6); for a sips Request-URI as if
         it were sips too (step 7)."""
-        uri = self._route_uri()
-        return as_sips(uri) if is_sips(self.target.uri) else uri
-
-    def _route_uri(self) -> str:
         target = self.target
         if target.next_hop:
-            return target.next_hop
-        if target.path:
-            return bare_uri(target.path[0])
-        return self.fork.next_route or target.uri
+            uri = target.next_hop
+        elif target.path:
+            uri = bare_uri(target.path[0])
+        elif self.fork.next_route:
+            uri = self.fork.next_route
+        else:
+            return target.uri
+        return as_sips(uri) if is_sips(target.uri) else uri
 
     def resolved(self, hops: Sequence[NextHop], now: float) -> None:
         """What the name that was asked for leads to, none if it leads nowhere."""

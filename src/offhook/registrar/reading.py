@@ -95,7 +95,7 @@ def read(
     _refuse_unless_utf8(registration.aor, call_id, *contacts)
     if contacts:
         _read_contacts(registration, message, contacts)
-    if message.get("path") is not None:
+    if "path" in message.index:
         _read_path(registration, message)
     if policy.outbound:
         _read_outbound(registration, message)

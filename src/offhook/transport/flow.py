@@ -98,6 +98,7 @@ class Flow:
         "reliable",
         "remote",
         "transport",
+        "unmasked",
         "via",
     )
 
@@ -117,6 +118,7 @@ class Flow:
         # the SIP domains that the peer's certificate proves (RFC 5922 7.1); set when it is verified
         self.identities: frozenset[str] = frozenset()
         host, port = self.sent_by()
+        self.unmasked = host == local[0]  # what we show is the local address itself
         self.own = _text((host, port))  # HOST:PORT of ours in Via, Record-Route and Contact
         self.via = (
             f"SIP/2.0/{self.transport} {self.own};branch="  # start of every Via that we write

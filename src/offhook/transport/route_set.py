@@ -69,8 +69,7 @@ def route_values(message: Message) -> Iterator[str]:
 
 def is_relayed(message: Message) -> bool:
     """True if a request came through another proxy: it has several Via values."""
-    vias = message.get_all("via")
-    return len(vias) > 1 or "," in vias[0]
+    return "via" in message.repeated or "," in message.index["via"]
 
 
 def bare_uri(value: str) -> str:

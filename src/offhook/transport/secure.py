@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from offhook.transport.flow import SECURE, Flow
 
-__all__ = ["as_sip", "as_sips", "carries", "downgraded", "is_sips"]
+__all__ = ["as_sip", "as_sips", "carries", "downgraded", "is_sips", "keeps_promise"]
 
 
 def is_sips(uri: str) -> bool:
@@ -35,6 +35,15 @@ def carries(flow: Flow, data: bytes) -> bool:
 def downgraded(uri: str, data: bytes) -> bool:
     """True for a request that came for a sips URI and would leave for another (RFC 5630 5.3)."""
     return is_sips(uri) and not _to_sips(data)
+
+
+def keeps_promise(uri: str, flow: Flow, data: bytes) -> bool:
+    """True for a request that the flow `carries` and that is not `downgraded`. Asked for every one
+    that is sent: where neither URI has an s in the fourth place there is nothing to look at."""
+    fourth = data.find(b" ") + 4
+    if data[fourth : fourth + 1] not in (b"s", b"S") and uri[3:4] not in ("s", "S"):
+        return True
+    return carries(flow, data) and not downgraded(uri, data)
 
 
 def _to_sips(data: bytes) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from types import MappingProxyType
 from typing import cast
 
 import pytest
 
 from offhook.exchange import Decision, Exchange, Request
 from offhook.exchange.contact_policy import forbidden_contact
+from offhook.exchange.gateway_guard import guard_of
 from offhook.exchange.profile import Gateway
 from offhook.exchange.serving import Serving
 from offhook.registrar.registration import ContactRequest
@@ -18,7 +18,7 @@ from tests.unit.exchange.bench import ALICE, BOB, Bench, Setting
 
 class _WithGateways:
     def __init__(self, *gateways: Gateway) -> None:
-        self.gateways = MappingProxyType({gateway.name: gateway for gateway in gateways})
+        self.guarded = guard_of({gateway.name: gateway for gateway in gateways})
 
 
 CARRIER = Gateway(

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from offhook.exchange.gateway_guard import guard_of, leads_to_gateway, port_of
+from offhook.exchange.gateway_guard import guard_of, port_of
 from offhook.exchange.profile import Gateway
 from offhook.message.uri import parse_uri
 
@@ -19,6 +19,17 @@ GATEWAYS = {
         names=frozenset({"sip.carrier.example", "backup.example"}),
     ),
     "peer": Gateway("peer", "sip:203.0.113.5:5082", "external"),
+    "other": Gateway(
+        "other",
+        "sip:[2001:db8::5]:5083",
+        "external",
+        peers=(
+            ip_network("2001:db8:1::/48"),
+            ip_network("192.0.2.77/32"),
+            ip_network("10.0.0.0/9"),
+        ),
+    ),
+    "broken": Gateway("broken", "nobody", "external", peers=(ip_network("172.16.0.0/12"),)),
 }
 
 
@@ -40,10 +51,18 @@ GATEWAYS = {
         ("backup.example", 5060, True),  # what its certificate may name is the gateway's too
         ("*.carrier.example", 0, True),  # what a certificate with a wildcard proves
         ("*.other.example", 0, False),
+        ("2001:db8::5", 5083, True),
+        ("2001:db8:1::77", 5060, True),
+        ("2001:db8:1::77", 5082, False),  # the port of another gateway
+        ("2001:db8:2::77", 5060, False),
+        ("192.0.2.77", 5083, True),
+        ("10.127.0.1", 0, True),
+        ("10.128.0.1", 0, False),
+        ("::a00:1", 0, False),  # the same number as 10.0.0.1, of the other version
+        ("172.16.0.1", 5060, False),
     ],
 )
 def test_names_peers_and_ports(host: str, port: int, leads: bool) -> None:
-    assert leads_to_gateway(GATEWAYS, host, port) is leads
     guard = guard_of(GATEWAYS)
     assert guard is not None
     assert guard(host, port) is leads
