@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -259,7 +259,8 @@ def test_stopping_says_goodbye(run: Story) -> None:
                 other.write(HEAD[:10])
                 await server.sockets.stop()
                 assert (await client.closed()).reason == "stopped"
-                assert await other.everything() == b""
+                with suppress(ConnectionResetError):  # what it had sent was not read any more
+                    assert await other.everything() == b""
                 assert server.sink.lost[flow] == "stopped"
 
     run(story())
